@@ -11,6 +11,7 @@ mod handle;
 mod identity;
 mod message;
 mod random;
+pub mod rfc3339;
 mod room;
 mod secret;
 
@@ -21,5 +22,6 @@ pub use handle::{Handle, HandleError};
 pub use identity::{DeviceId, IdentityError, MemberUri, SpiffeId, UserId};
 pub use message::{Incarnation, MessageId, MessageIdError, Seq};
 pub use random::{Rng, SeededRng, SystemRng};
+pub use rfc3339::TimeError;
 pub use room::{Generation, GroupId, RoomError, RoomId};
 pub use secret::Secret;
