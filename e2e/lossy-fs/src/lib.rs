@@ -1,0 +1,11 @@
+//! A file system in memory (FUSE) that loses what was not synced, as a machine does that loses power.
+//! `disk` keeps what is written and what is synced; `mount` shows it to the kernel.
+//!
+//! Linux, root (the mount needs no helper program then). What it models: data and length of a file survive from
+//! its last `fsync`; a name survives from the last `fsync` of its folder or of the new file itself (as ext4 and XFS do).
+
+mod disk;
+mod mount;
+
+pub use disk::Disk;
+pub use mount::Mounted;
