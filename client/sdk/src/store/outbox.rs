@@ -1,0 +1,127 @@
+//! Messages that the relay has not acknowledged yet, in the order they were written.
+
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+use wickr_base::{MessageId, RoomId, UnixMillis};
+use wickr_wire::ProblemCode;
+
+use super::{Store, StoreError};
+
+/// A message that waits for its acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// Order in which it was written.
+    pub place: i64,
+    /// Where it goes.
+    pub room: RoomId,
+    /// The same on each try.
+    pub id: MessageId,
+    /// When it is to vanish, by the relay's time; 0 for never.
+    pub expires: UnixMillis,
+    /// Encoded `wickr.content.v1.Content`.
+    pub content: Vec<u8>,
+    /// A control message (a room's name), not shown as a message.
+    pub control: bool,
+    /// Whether it is still tried.
+    pub state: UnsentState,
+}
+
+/// Whether an unsent message is still tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnsentState {
+    /// It is sent as soon as there is a connection.
+    Waiting,
+    /// The relay refused it for good.
+    Refused {
+        /// The problem code.
+        code: String,
+        /// The relay's words.
+        detail: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    expires: UnixMillis,
+    content: Vec<u8>,
+    control: bool,
+    state: UnsentState,
+}
+
+impl Unsent {
+    /// A new one for the end of the queue.
+    pub fn new(room: RoomId, id: MessageId, expires: UnixMillis, content: Vec<u8>, control: bool) -> Self {
+        Self { place: 0, room, id, expires, content, control, state: UnsentState::Waiting }
+    }
+}
+
+impl Store {
+    /// Puts a message at the end of the queue; one of the same id stays where it is.
+    pub fn add_unsent(&self, unsent: &Unsent) -> Result<(), StoreError> {
+        let value = self.seal_unsent(unsent)?;
+        self.with("writing an unsent message", |c| {
+            c.prepare_cached("INSERT OR IGNORE INTO outbox (room, id, value) VALUES (?1, ?2, ?3)")?
+                .execute(params![unsent.room.to_string(), unsent.id.0, value])
+        })?;
+        Ok(())
+    }
+
+    /// All unsent messages in order.
+    pub fn unsent(&self) -> Result<Vec<Unsent>, StoreError> {
+        let rows: Vec<(i64, String, [u8; 16], Vec<u8>)> = self.with("reading unsent messages", |c| {
+            c.prepare_cached("SELECT place, room, id, value FROM outbox ORDER BY place")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+                .collect()
+        })?;
+        rows.into_iter()
+            .map(|(place, room, id, value)| {
+                let sealed: Sealed = self.unseal("outbox", &id, &value)?;
+                Ok(Unsent {
+                    place,
+                    room: room.parse().map_err(|_| StoreError::Damaged { table: "outbox" })?,
+                    id: MessageId(id),
+                    expires: sealed.expires,
+                    content: sealed.content,
+                    control: sealed.control,
+                    state: sealed.state,
+                })
+            })
+            .collect()
+    }
+
+    /// The unsent message of that id.
+    pub fn unsent_by_id(&self, id: MessageId) -> Result<Option<Unsent>, StoreError> {
+        Ok(self.unsent()?.into_iter().find(|unsent| unsent.id == id))
+    }
+
+    /// Notes that the relay refused it for good.
+    pub fn refuse_unsent(&self, unsent: &Unsent, code: ProblemCode, detail: &str) -> Result<(), StoreError> {
+        let mut unsent = unsent.clone();
+        unsent.state = UnsentState::Refused { code: code.as_str().to_owned(), detail: detail.to_owned() };
+        let value = self.seal_unsent(&unsent)?;
+        self.with("writing an unsent message", |c| {
+            c.prepare_cached("UPDATE outbox SET value = ?2 WHERE id = ?1")?
+                .execute(params![unsent.id.0, value])
+        })?;
+        Ok(())
+    }
+
+    /// Takes it out of the queue; false when it was not in it.
+    pub fn remove_unsent(&self, id: MessageId) -> Result<bool, StoreError> {
+        let removed = self.with("removing an unsent message", |c| {
+            c.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([id.0])
+        })?;
+        Ok(removed > 0)
+    }
+
+    fn seal_unsent(&self, unsent: &Unsent) -> Result<Vec<u8>, StoreError> {
+        let sealed = Sealed {
+            expires: unsent.expires,
+            content: unsent.content.clone(),
+            control: unsent.control,
+            state: unsent.state.clone(),
+        };
+        self.seal("outbox", &unsent.id.0, &sealed)
+    }
+}
