@@ -1,0 +1,3 @@
+module wickr.dev/e2e/pause
+
+go 1.26.0
