@@ -42,6 +42,8 @@ pub enum Base {
     Empty,
     /// Debian's libc6, libgcc-s1 and ca-certificates, without a shell.
     Debian,
+    /// The same with busybox and links to all it can do, for tests and never below a program of ours.
+    Busybox,
 }
 
 /// An image of one of our programs: `/usr/local/bin/PROGRAM` on Debian's libc. Gives the archive's path.
@@ -58,7 +60,8 @@ impl Image<'_> {
         let folder = paths::cache()?.join("images");
         let base = match self.base {
             Base::Empty => None,
-            Base::Debian => Some(debian::layer(&folder)?),
+            Base::Debian => Some(debian::layer(&folder, &[])?),
+            Base::Busybox => Some(debian::layer(&folder, &["busybox"])?),
         };
         let key = self.key(base.as_ref())?;
         let path = folder.join(format!("{}-{key}.tar", self.name.replace(['/', ':'], "_")));

@@ -20,7 +20,6 @@ const CLUSTER: &[Need] = &[
     ("conntrack", "conntrack"),
     ("runc", "runc"),
     ("mkfs.ext4", "e2fsprogs"),
-    ("busybox", "busybox-static"),
     ("/usr/lib/cni/ptp", "containernetworking-plugins"),
 ];
 

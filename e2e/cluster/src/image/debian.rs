@@ -17,19 +17,20 @@ const PACKAGES: &[&str] = &["libc6", "libgcc-s1", "ca-certificates"];
 /// Documentation, translations and character-set converters, which no program of ours reads.
 const LEFT_OUT: &[&str] = &["usr/share/doc", "usr/share/lintian", "usr/share/man", "gconv", "usr/sbin", "etc/ld.so.conf.d"];
 
-/// The layer, made once for each set of package versions that the package lists offer.
-pub(super) fn layer(folder: &Path) -> Result<Layer> {
+/// The layer, with `more` packages, made once for each set of versions that the package lists offer.
+pub(super) fn layer(folder: &Path, more: &[&str]) -> Result<Layer> {
+    let packages = [PACKAGES, more].concat();
     prerequisites::packages(&[("dpkg-deb", "dpkg"), ("apt-get", "apt")])?;
-    let offered = offered()?;
+    let offered = offered(&packages)?;
     let path = folder.join(format!("debian-{}.tar.zst", digest::short(format!("{offered}{LEFT_OUT:?}").as_bytes())));
     let _lock = lock::hold(&folder.join("debian.lock"))?;
     if !path.exists() {
-        let packages = PACKAGES.join(", ");
-        progress::step(&format!("base of the images from the Debian packages {packages}; happens once"), || {
+        let names = packages.join(", ");
+        progress::step(&format!("lower layer of images from the Debian packages {names}; happens once"), || {
             let work = folder.join("debian.unfinished");
             let _ = fs::remove_dir_all(&work);
             fs::create_dir_all(work.join("root")).with_context(|| format!("making {}", work.display()))?;
-            let layer = assemble(&work)?;
+            let layer = assemble(&work, &packages)?;
             fs::write(&path, layer.bytes).with_context(|| format!("writing {}", path.display()))?;
             fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
         })?;
@@ -38,8 +39,8 @@ pub(super) fn layer(folder: &Path) -> Result<Layer> {
 }
 
 /// Names, versions and checksums of the packages.
-fn offered() -> Result<String> {
-    let list = || run(Command::new("apt-get").args(["download", "--print-uris"]).args(PACKAGES));
+fn offered(packages: &[&str]) -> Result<String> {
+    let list = || run(Command::new("apt-get").args(["download", "--print-uris"]).args(packages));
     let uris = match list() {
         Ok(uris) => uris,
         Err(_) => {
@@ -52,9 +53,9 @@ fn offered() -> Result<String> {
     Ok(uris.lines().map(|line| line.split(' ').skip(1).collect::<Vec<_>>().join(" ") + "\n").collect())
 }
 
-fn assemble(work: &Path) -> Result<Layer> {
+fn assemble(work: &Path, packages: &[&str]) -> Result<Layer> {
     let root = work.join("root");
-    run(Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download"]).args(PACKAGES).current_dir(work))?;
+    run(Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download"]).args(packages).current_dir(work))?;
     for package in files(work)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
         run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&root))?;
     }
@@ -65,6 +66,12 @@ fn assemble(work: &Path) -> Result<Layer> {
         Entry::text("/etc/nsswitch.conf", "hosts: files dns\n"),
         Entry::folder("/tmp", 0o1777),
     ];
+    let busybox = root.join("bin/busybox");
+    if busybox.exists() {
+        for applet in run(Command::new(busybox).arg("--list"))?.lines().filter(|applet| *applet != "busybox") {
+            entries.push(Entry::link(&format!("/bin/{applet}"), Path::new("busybox")));
+        }
+    }
     collect(&root, &root, &mut entries)?;
     Layer::of(&entries)
 }
