@@ -1,0 +1,56 @@
+//! The suite that every engine must pass: `cases` say what must hold, `steps` compares an engine with the model.
+
+pub mod cases;
+mod driver;
+mod steps;
+mod world;
+
+pub use driver::{Driver, Engine, ModelEngine};
+pub use steps::{Step, compare, steps};
+pub use world::World;
+
+/// Makes one test of each case for the engine that the expression gives (it is evaluated anew for each).
+#[macro_export]
+macro_rules! queue_conformance {
+    ($engine:expr) => {
+        $crate::queue_conformance! { @each $engine;
+            a_message_gets_the_next_number_and_reads_back_as_it_was_sent
+            rooms_number_their_entries_apart
+            operations_handed_in_together_count_in_their_order
+            the_same_id_gets_the_same_answer_for_thirty_days
+            the_same_id_of_another_device_is_another_message
+            of_two_handshakes_for_one_epoch_the_first_wins
+            a_message_of_a_shut_out_epoch_is_refused
+            a_commit_takes_effect_as_a_whole
+            inbox_numbers_are_never_used_twice
+            a_welcome_and_its_tree_go_when_all_joiners_have_it
+            a_package_is_given_once_and_the_last_resort_again
+            no_package_is_given_that_ends_too_soon
+            a_pool_takes_two_hundred_packages_and_no_more
+            cursors_only_move_forward_and_not_past_the_end
+            a_removed_device_gets_the_commit_that_removed_it_and_nothing_after
+            what_has_expired_is_not_read_whether_purged_or_not
+            numbers_are_not_used_again_after_the_newest_entries_were_purged
+            time_never_goes_back_even_when_the_clock_does
+            a_revoked_device_is_due_for_removal_wherever_it_is
+            a_revoked_device_can_not_come_back
+            a_person_has_at_most_so_many_live_rooms
+            a_log_is_read_in_bites
+            the_oldest_undelivered_entry_is_found
+            everything_is_there_after_opening_again
+        }
+    };
+    (@each $engine:expr; $($case:ident)*) => {
+        $(#[test]
+        fn $case() {
+            let mut driver = $crate::queue::conformance::Driver::new(Box::new($engine));
+            $crate::queue::conformance::cases::$case(&mut driver);
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModelEngine;
+    crate::queue_conformance!(ModelEngine::default());
+}

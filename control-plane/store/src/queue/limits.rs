@@ -1,0 +1,15 @@
+//! How much one device or person may have in the store, and how long answers are remembered.
+
+use std::time::Duration;
+
+/// One-time key packages that a device may have in its pool.
+pub const MAX_POOL: u32 = 200;
+
+/// Welcomes that may wait for one device; a commit that would add one more is refused.
+pub const MAX_INBOX: u64 = 10_000;
+
+/// Live rooms that one person may have created.
+pub const MAX_ROOMS_PER_USER: u32 = 1_000;
+
+/// How long the same id gets the same answer, and how long Welcomes and their trees are kept.
+pub const REMEMBERED: Duration = Duration::from_hours(30 * 24);

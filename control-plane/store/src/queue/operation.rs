@@ -1,0 +1,103 @@
+//! What may be asked of the store's writer; handshakes stand in `handshake.rs`, answers in `outcome.rs`.
+
+use bytes::Bytes;
+use wickr_base::{DeviceId, Generation, MessageId, Seq, UnixMillis, UserId};
+
+use super::{Handshake, RoomNumber};
+
+/// One operation; each is atomic, and they count in the order in which they were submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// An application message.
+    Append(Append),
+    /// Creation, commit, proposal, next generation.
+    Handshake(Box<Handshake>),
+    /// What devices now hold durably.
+    MoveCursors(Vec<CursorMove>),
+    /// Drops a device's Welcomes up to and with that number.
+    ClearInbox {
+        /// Whose.
+        device: DeviceId,
+        /// Up to which number.
+        through: u64,
+    },
+    /// Adds to a device's key packages.
+    Publish(Box<Publish>),
+    /// Takes one package of each device of each user; none is given that ends at or before `live_at`.
+    Claim {
+        /// Whose devices.
+        users: Vec<UserId>,
+        /// A package must live longer than this.
+        live_at: UnixMillis,
+    },
+    /// One of the directory's numbered changes.
+    Apply(Change),
+    /// Removes what has expired, at most that many things.
+    Purge {
+        /// How many at most.
+        at_most: usize,
+    },
+    /// Writes the time, so that it can be read back: proof that the store stores.
+    Canary,
+}
+
+/// An application message for a room's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Which room.
+    pub room: RoomNumber,
+    /// The generation it was sealed in.
+    pub generation: Generation,
+    /// The epoch it was sealed in.
+    pub epoch: u64,
+    /// Who sent it.
+    pub sender: DeviceId,
+    /// `Outer.message_id`: with the same sender it gets the same answer for 30 days.
+    pub id: MessageId,
+    /// From when on it is not delivered any more.
+    pub expires_at: Option<UnixMillis>,
+    /// MLSMessage(PrivateMessage).
+    pub body: Bytes,
+}
+
+/// A device holds a room up to and with `seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CursorMove {
+    /// Which device.
+    pub device: DeviceId,
+    /// Which room.
+    pub room: RoomNumber,
+    /// Up to where.
+    pub seq: Seq,
+}
+
+/// One key package and the end of its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolEntry {
+    /// MLSMessage(KeyPackage).
+    pub package: Bytes,
+    /// Its certificate's end, or its own where that is earlier.
+    pub not_after: UnixMillis,
+}
+
+/// Key packages of one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Whose device.
+    pub user: UserId,
+    /// Which device.
+    pub device: DeviceId,
+    /// To be given once each.
+    pub one_time: Vec<PoolEntry>,
+    /// To be given when no other is left; replaces the one before.
+    pub last_resort: Option<PoolEntry>,
+}
+
+/// A change that the directory numbered; applying one twice does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The directory's number.
+    pub number: u64,
+    /// The device that is revoked by it.
+    pub revoked: DeviceId,
+}
