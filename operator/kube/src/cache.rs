@@ -1,0 +1,284 @@
+//! What the watches have shown, kept as compact JSON, with our own writes learned at once (filled by `watch`).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use kube::core::ApiResource;
+use parking_lot::RwLock;
+use serde_json::Value;
+
+use crate::{Failure, Key, Live, fields};
+
+/// How many deletions are remembered, so that the answer to a write can't bring back what went meanwhile.
+const REMEMBERED: usize = 4096;
+
+/// All watched objects of this process. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    kinds: Arc<RwLock<HashMap<ApiResource, Kind>>>,
+}
+
+#[derive(Debug, Default)]
+struct Kind {
+    objects: BTreeMap<Key, Stored>,
+    gone: VecDeque<(Key, u64)>,
+    /// Scopes (a namespace, or `""` for all) and how their watch stands.
+    scopes: BTreeMap<String, Standing>,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    version: u64,
+    body: Box<[u8]>,
+}
+
+/// How a watch stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing has come yet.
+    #[default]
+    Starting,
+    /// The first list is in.
+    Synced,
+    /// The last attempt failed with this answer; `forbidden` when the operator may not.
+    Failing {
+        /// Whether the API server said that the operator may not.
+        forbidden: bool,
+        /// The API server's answer.
+        reason: String,
+    },
+}
+
+impl Cache {
+    /// Declares that `resource` is watched in `scope` (a namespace, or `""` for all).
+    pub fn declare(&self, resource: &ApiResource, scope: &str) {
+        self.kinds.write().entry(resource.clone()).or_default().scopes.entry(scope.to_owned()).or_default();
+    }
+
+    /// Notes how a watch stands; false when that is no news.
+    pub fn stands(&self, resource: &ApiResource, scope: &str, standing: Standing) -> bool {
+        let mut kinds = self.kinds.write();
+        let Some(kind) = kinds.get_mut(resource) else { return false };
+        kind.scopes.insert(scope.to_owned(), standing.clone()).as_ref() != Some(&standing)
+    }
+
+    /// How the watch of `resource` in `scope` stands; `None` when there is none.
+    pub fn standing(&self, resource: &ApiResource, scope: &str) -> Option<Standing> {
+        self.kinds.read().get(resource)?.scopes.get(scope).cloned()
+    }
+
+    /// Whether each watch has either listed once or failed once, so that a pass has something true to say.
+    pub fn settled(&self) -> bool {
+        let kinds = self.kinds.read();
+        kinds.values().flat_map(|kind| kind.scopes.values()).all(|standing| *standing != Standing::Starting)
+    }
+
+    /// Each watch and how it stands, for the health gates.
+    pub fn standings(&self) -> Vec<(String, Standing)> {
+        let kinds = self.kinds.read();
+        let mut all: Vec<_> = kinds
+            .iter()
+            .flat_map(|(resource, kind)| {
+                kind.scopes.iter().map(|(scope, standing)| {
+                    let place = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
+                    (format!("{}{place}", resource_name(resource)), standing.clone())
+                })
+            })
+            .collect();
+        all.sort_by(|left, right| left.0.cmp(&right.0));
+        all
+    }
+
+    /// The object at `key`, if there is one.
+    pub fn get(&self, resource: &ApiResource, key: &Key) -> Result<Option<Live>, Failure> {
+        let body = {
+            let kinds = self.kinds.read();
+            let kind = trusted(&kinds, resource, &key.namespace)?;
+            kind.objects.get(key).map(|stored| stored.body.clone())
+        };
+        body.map(|body| open(resource, key, &body)).transpose()
+    }
+
+    /// All objects in `namespace`, or everywhere when it is empty.
+    pub fn list(&self, resource: &ApiResource, namespace: &str) -> Result<Vec<Live>, Failure> {
+        let bodies: Vec<(Key, Box<[u8]>)> = {
+            let kinds = self.kinds.read();
+            let kind = trusted(&kinds, resource, namespace)?;
+            let from = Key::new(namespace, "");
+            kind.objects
+                .range(from..)
+                .take_while(|(key, _)| namespace.is_empty() || key.namespace == namespace)
+                .map(|(key, stored)| (key.clone(), stored.body.clone()))
+                .collect()
+        };
+        bodies.iter().map(|(key, body)| open(resource, key, body)).collect()
+    }
+
+    /// The keys of all objects of a kind.
+    pub fn keys(&self, resource: &ApiResource) -> Vec<Key> {
+        self.kinds.read().get(resource).map(|kind| kind.objects.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Takes in an object from a watch or from the answer to a write; false when it is no news.
+    pub fn learn(&self, live: &Live) -> bool {
+        let mut kinds = self.kinds.write();
+        let Some(kind) = kinds.get_mut(live.resource()) else { return false };
+        let (key, version) = (live.key(), live.version());
+        let known = kind.objects.get(&key).map(|stored| stored.version);
+        let gone = kind.gone.iter().rev().find(|(gone, _)| *gone == key).map(|(_, version)| *version);
+        if known.max(gone).is_some_and(|known| known >= version) {
+            return false;
+        }
+        kind.objects.insert(key, Stored { version, body: pack(live) });
+        true
+    }
+
+    /// Takes in that an object is gone; false when it was not known.
+    pub fn unlearn(&self, live: &Live) -> bool {
+        let mut kinds = self.kinds.write();
+        let Some(kind) = kinds.get_mut(live.resource()) else { return false };
+        kind.forget(&live.key(), live.version())
+    }
+
+    /// Ends a list of `scope`: what it didn't contain is gone. Gives back what went.
+    pub fn listed(&self, resource: &ApiResource, scope: &str, seen: &[Key]) -> Vec<Live> {
+        let mut kinds = self.kinds.write();
+        let Some(kind) = kinds.get_mut(resource) else { return Vec::new() };
+        let seen: std::collections::HashSet<&Key> = seen.iter().collect();
+        let missing: Vec<Key> = kind
+            .objects
+            .keys()
+            .filter(|key| (scope.is_empty() || key.namespace == scope) && !seen.contains(key))
+            .cloned()
+            .collect();
+        let mut out = Vec::new();
+        for key in missing {
+            if let Some(stored) = kind.objects.get(&key).cloned() {
+                out.extend(open(resource, &key, &stored.body).ok());
+                kind.forget(&key, stored.version);
+            }
+        }
+        kind.scopes.insert(scope.to_owned(), Standing::Synced);
+        out
+    }
+}
+
+impl Kind {
+    fn forget(&mut self, key: &Key, version: u64) -> bool {
+        if self.objects.get(key).is_some_and(|stored| stored.version > version) {
+            return false;
+        }
+        self.gone.push_back((key.clone(), version));
+        if self.gone.len() > REMEMBERED {
+            self.gone.pop_front();
+        }
+        self.objects.remove(key).is_some()
+    }
+}
+
+fn trusted<'a>(
+    kinds: &'a HashMap<ApiResource, Kind>,
+    resource: &ApiResource,
+    namespace: &str,
+) -> Result<&'a Kind, Failure> {
+    let undeclared = || Failure::Undeclared { resource: resource_name(resource) };
+    let kind = kinds.get(resource).ok_or_else(undeclared)?;
+    let scopes = kind
+        .scopes
+        .iter()
+        .filter(|(scope, _)| namespace.is_empty() || scope.is_empty() || *scope == namespace);
+    for (_, standing) in scopes {
+        if let Standing::Failing { forbidden, reason } = standing {
+            let resource = resource_name(resource);
+            return Err(Failure::Watch { resource, forbidden: *forbidden, reason: reason.clone() });
+        }
+    }
+    Ok(kind)
+}
+
+/// Others' field sets are never read here and are most of an object's size.
+fn pack(live: &Live) -> Box<[u8]> {
+    let mut slim = live.clone();
+    fields::retain_managers(slim.value_mut(), |manager| manager.starts_with("wickr-"));
+    serde_json::to_vec(slim.value()).unwrap_or_default().into()
+}
+
+fn open(resource: &ApiResource, key: &Key, body: &[u8]) -> Result<Live, Failure> {
+    let value: Value = serde_json::from_slice(body).map_err(|source| Failure::Unreadable {
+        object: crate::ObjectName::new(resource, key.clone()),
+        source,
+    })?;
+    Ok(Live::from_value(resource, value))
+}
+
+fn resource_name(resource: &ApiResource) -> String {
+    crate::ObjectName::new(resource, Key::new("", "")).resource
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::Service;
+    use serde_json::json;
+
+    fn service(name: &str, version: u64) -> Live {
+        let value = json!({"apiVersion": "v1", "kind": "Service",
+            "metadata": {"namespace": "hq", "name": name, "uid": name, "resourceVersion": version.to_string()}});
+        Live::from_value(&resource(), value)
+    }
+
+    fn resource() -> ApiResource {
+        ApiResource::erase::<Service>(&())
+    }
+
+    fn cache() -> Cache {
+        let cache = Cache::default();
+        cache.declare(&resource(), "");
+        cache
+    }
+
+    #[test]
+    fn our_own_write_is_news_once_and_its_echo_from_the_watch_is_none() {
+        let cache = cache();
+        assert!(cache.learn(&service("relay", 5)));
+        assert!(!cache.learn(&service("relay", 5)));
+        assert!(!cache.learn(&service("relay", 4)), "an older state doesn't overwrite a newer one");
+        assert!(cache.learn(&service("relay", 6)));
+    }
+
+    #[test]
+    fn the_late_answer_to_a_write_does_not_bring_back_what_was_deleted() {
+        let cache = cache();
+        cache.learn(&service("relay", 5));
+        assert!(cache.unlearn(&service("relay", 7)));
+        assert!(!cache.learn(&service("relay", 6)));
+        assert!(cache.learn(&service("relay", 8)), "made anew");
+    }
+
+    #[test]
+    fn a_list_forgets_what_it_does_not_contain() {
+        let cache = cache();
+        cache.learn(&service("relay", 5));
+        cache.learn(&service("sso", 6));
+        let gone = cache.listed(&resource(), "", &[Key::new("hq", "sso")]);
+        assert_eq!(gone.len(), 1);
+        assert_eq!(cache.keys(&resource()), vec![Key::new("hq", "sso")]);
+        assert!(cache.settled());
+    }
+
+    #[test]
+    fn a_kind_whose_watch_fails_is_an_error_not_an_empty_list() {
+        let cache = cache();
+        let failing = Standing::Failing { forbidden: true, reason: "no".to_owned() };
+        cache.stands(&resource(), "", failing);
+        let failure = cache.list(&resource(), "hq").unwrap_err();
+        assert_eq!(failure.class(), crate::Class::Forbidden);
+        assert_eq!(failure.next_step(), "grant the operator the verbs list and watch on services");
+        assert!(cache.settled(), "so that a pass can say it");
+    }
+
+    #[test]
+    fn a_kind_that_nobody_watches_is_a_bug() {
+        assert_eq!(Cache::default().list(&resource(), "hq").unwrap_err().class(), crate::Class::Bug);
+    }
+}

@@ -1,0 +1,247 @@
+//! The loop around every pass: workers, what follows each outcome, backoff, panics, metrics.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use parking_lot::Mutex;
+use wickr_base::{Clock, Rng};
+
+use crate::backoff::{Backoffs, jitter};
+use crate::{Class, Failure, Key, Metrics, Queue};
+
+/// How often an object is looked at when nothing happens: referenced objects are read by name, not watched.
+pub const RECHECK: Duration = Duration::from_secs(60);
+/// How often something refused or forbidden is tried again.
+pub const REFUSED_RECHECK: Duration = Duration::from_secs(300);
+
+/// What a pass ended with. Status was written already; this only decides what follows.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Settled {
+        /// When to look again at the latest.
+        recheck: Option<Duration>,
+    },
+    /// Something is waited for.
+    Holding {
+        /// From a closed list, as it stands in the metric.
+        reasons: Vec<&'static str>,
+        /// When to look again at the latest.
+        recheck: Option<Duration>,
+    },
+    /// The spec or what it points at is wrong.
+    Refused,
+    /// A step failed.
+    Failed(Failure),
+    /// The object is gone.
+    Gone,
+}
+
+impl Outcome {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Settled { .. } => "Settled",
+            Self::Holding { .. } => "Holding",
+            Self::Refused => "Refused",
+            Self::Failed(failure) => failure.class().as_str(),
+            Self::Gone => "Gone",
+        }
+    }
+}
+
+/// One controller: what to do for one object. The six words happen in here.
+pub trait Controller: Send + Sync + 'static {
+    /// Its name, as in field managers and metrics.
+    fn name(&self) -> &'static str;
+
+    /// One pass over the object at `key`.
+    fn pass(&self, key: &Key) -> impl Future<Output = Outcome> + Send;
+}
+
+/// Runs a controller's passes.
+#[derive(Debug)]
+pub struct Driver {
+    queue: Queue,
+    backoffs: Backoffs,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    metrics: Metrics,
+    holding: Mutex<HashMap<Key, Vec<&'static str>>>,
+}
+
+impl Driver {
+    /// Over the objects that come out of `queue`.
+    pub fn new(queue: Queue, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, metrics: Metrics) -> Self {
+        let backoffs = Backoffs::new(rng.clone());
+        Self { queue, backoffs, clock, rng, metrics, holding: Mutex::default() }
+    }
+
+    /// Passes over objects, at most `workers` at once and never two over the same; ends only when dropped.
+    pub async fn run<C: Controller>(self: Arc<Self>, controller: Arc<C>, workers: usize) {
+        self.metrics.declare(controller.name());
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..workers.max(1) {
+            let (driver, controller) = (self.clone(), controller.clone());
+            all.spawn(async move {
+                loop {
+                    driver.step(controller.as_ref()).await;
+                }
+            });
+        }
+        while all.join_next().await.is_some() {}
+    }
+
+    /// One pass over the next object, and what follows.
+    pub async fn step<C: Controller>(&self, controller: &C) {
+        let key = self.queue.next().await;
+        let name = controller.name();
+        let before = self.clock.elapsed();
+        let outcome = match AssertUnwindSafe(controller.pass(&key)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            Err(panic) => Outcome::Failed(Failure::Panic { key: key.clone(), text: said(panic.as_ref()) }),
+        };
+        let seconds = self.clock.elapsed().saturating_sub(before).as_secs_f64();
+        self.metrics.passed(name, outcome.label(), seconds);
+        self.hold(name, &key, &outcome);
+        let delay = self.follow(name, &key, &outcome);
+        self.metrics.load(name, self.backoffs.resting(), self.queue.depth());
+        self.queue.done(&key, delay);
+    }
+
+    /// When to look again.
+    fn follow(&self, name: &str, key: &Key, outcome: &Outcome) -> Option<Duration> {
+        let soft = |most: Duration| most - jitter(self.rng.as_ref(), most / 6);
+        match outcome {
+            Outcome::Settled { recheck } | Outcome::Holding { recheck, .. } => {
+                self.backoffs.forget(key);
+                Some(recheck.map_or_else(|| soft(RECHECK), |recheck| recheck.min(RECHECK)))
+            }
+            Outcome::Refused => {
+                self.backoffs.forget(key);
+                Some(soft(RECHECK))
+            }
+            Outcome::Failed(failure) => {
+                self.metrics.failed(name, failure.class());
+                match failure.class() {
+                    Class::Transient => {
+                        let rest = self.backoffs.failed(key);
+                        tracing::info!(%key, %failure, ?rest, "a pass failed and is tried again");
+                        Some(rest)
+                    }
+                    Class::Refused | Class::Forbidden => {
+                        tracing::warn!(%key, %failure, next = failure.next_step(), "a pass failed");
+                        Some(soft(REFUSED_RECHECK.min(RECHECK * 5)))
+                    }
+                    Class::Bug => {
+                        tracing::error!(%key, %failure, "a pass failed in a way that should not happen");
+                        Some(self.backoffs.failed(key).max(RECHECK))
+                    }
+                }
+            }
+            Outcome::Gone => {
+                self.backoffs.forget(key);
+                self.queue.forget(key);
+                None
+            }
+        }
+    }
+
+    fn hold(&self, name: &str, key: &Key, outcome: &Outcome) {
+        let now = match outcome {
+            Outcome::Holding { reasons, .. } => reasons.clone(),
+            _ => Vec::new(),
+        };
+        let mut holding = self.holding.lock();
+        let before =
+            if now.is_empty() { holding.remove(key) } else { holding.insert(key.clone(), now.clone()) };
+        for reason in before.unwrap_or_default() {
+            self.metrics.holds(name, reason, -1.0);
+        }
+        for reason in now {
+            self.metrics.holds(name, reason, 1.0);
+        }
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+    use wickr_base::{ManualClock, SeededRng, UnixMillis};
+
+    struct Script(Mutex<Vec<Outcome>>);
+
+    impl Controller for Script {
+        fn name(&self) -> &'static str {
+            "script"
+        }
+
+        async fn pass(&self, _: &Key) -> Outcome {
+            self.0.lock().pop().expect("the script goes on")
+        }
+    }
+
+    fn driver() -> (Driver, Queue, prometheus::Registry) {
+        let registry = prometheus::Registry::new();
+        let queue = Queue::new();
+        queue.open();
+        let clock = Arc::new(ManualClock::at(UnixMillis(0)));
+        let metrics = Metrics::new(&registry).unwrap();
+        (Driver::new(queue.clone(), clock, Arc::new(SeededRng::new(1)), metrics), queue, registry)
+    }
+
+    fn value(registry: &prometheus::Registry, name: &str, label: &str) -> f64 {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.name() == name).expect("a known metric");
+        let series = family
+            .get_metric()
+            .iter()
+            .find(|metric| metric.get_label().iter().any(|pair| pair.value() == label))
+            .expect("a known label");
+        series.get_counter().get_value().max(series.get_gauge().get_value())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_settled_object_is_looked_at_again_within_a_minute() {
+        let (driver, queue, _) = driver();
+        let settled = || Outcome::Settled { recheck: None };
+        let script = Script(Mutex::new(vec![settled(), settled()]));
+        queue.add(Key::new("hq", "hq"));
+        driver.step(&script).await;
+        let start = Instant::now();
+        driver.step(&script).await;
+        assert!((50..=60).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_a_bug_that_is_counted_and_the_worker_goes_on() {
+        let (driver, queue, registry) = driver();
+        let script = Script(Mutex::new(vec![Outcome::Gone]));
+        queue.add(Key::new("hq", "a"));
+        driver.step(&script).await;
+        queue.add(Key::new("hq", "b"));
+        driver.step(&script).await;
+        assert!((value(&registry, "wickr_operator_failures_total", "Bug") - 1.0).abs() < 0.1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn holding_is_counted_by_reason_while_it_lasts() {
+        let (driver, queue, registry) = driver();
+        let hold = Outcome::Holding { reasons: vec!["PodsNotReady"], recheck: None };
+        let script = Script(Mutex::new(vec![Outcome::Settled { recheck: None }, hold]));
+        let held = || value(&registry, "wickr_operator_holding_objects", "PodsNotReady");
+        queue.add(Key::new("hq", "a"));
+        driver.step(&script).await;
+        assert!((held() - 1.0).abs() < 0.1);
+        driver.step(&script).await;
+        assert!(held().abs() < 0.1);
+    }
+}

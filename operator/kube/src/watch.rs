@@ -1,0 +1,216 @@
+//! Watches: each declared kind flows into the cache and wakes the objects that depend on it (read by `view`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::Client;
+use kube::api::Api;
+use kube::core::{ApiResource, DynamicObject, TypeMeta};
+use kube::runtime::{WatchStreamExt as _, watcher};
+
+use crate::cache::{Cache, Standing};
+use crate::{Key, Live, Queue, failure};
+
+/// Which objects of a controller must be looked at again when `Live` has changed or gone.
+pub type Wakes = Arc<dyn Fn(&Live) -> Vec<Key> + Send + Sync>;
+
+/// One kind that a controller's gather reads from the cache.
+#[derive(Clone)]
+pub struct Watch {
+    /// The kind.
+    pub resource: ApiResource,
+    /// Only objects with this label selector; `None` for all.
+    pub labels: Option<String>,
+    /// Whether the kind has no namespace.
+    pub cluster_scoped: bool,
+    /// What a change wakes.
+    pub wakes: Wakes,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch")
+            .field("resource", &self.resource.plural)
+            .field("labels", &self.labels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All watches of a process: one stream per kind and namespace, however many controllers read it.
+#[derive(Debug)]
+pub struct Watches {
+    cache: Cache,
+    namespaces: Vec<String>,
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    resource: ApiResource,
+    labels: Option<String>,
+    cluster_scoped: bool,
+    readers: Vec<Reader>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    watch: Watch,
+    /// The controller's own kind, all of whose objects have something new to say when a watch fails.
+    main: ApiResource,
+    queue: Queue,
+}
+
+/// How long a watch that the API server forbids rests before it is tried again.
+const FORBIDDEN_REST: Duration = Duration::from_secs(10);
+
+impl Watches {
+    /// Into `cache`; in `namespaces`, or everywhere when there are none.
+    pub fn new(cache: Cache, namespaces: Vec<String>) -> Self {
+        Self { cache, namespaces, streams: Vec::new() }
+    }
+
+    /// Adds what the controller of `main` reads; its objects are woken through `queue`.
+    /// Controllers that read one kind share a stream, without a selector when theirs differ.
+    pub fn add(&mut self, main: &ApiResource, watches: Vec<Watch>, queue: &Queue) {
+        for watch in watches {
+            let reader = Reader { watch: watch.clone(), main: main.clone(), queue: queue.clone() };
+            if let Some(stream) = self.streams.iter_mut().find(|stream| stream.resource == watch.resource) {
+                if stream.labels != watch.labels {
+                    stream.labels = None;
+                }
+                stream.readers.push(reader);
+            } else {
+                self.streams.push(Stream {
+                    resource: watch.resource,
+                    labels: watch.labels,
+                    cluster_scoped: watch.cluster_scoped,
+                    readers: vec![reader],
+                });
+            }
+        }
+    }
+
+    /// Runs every stream; ends only when dropped. Failures are noted in the cache and tried again with backoff.
+    pub async fn run(self, client: Client) {
+        let mut declared = Vec::new();
+        for stream in &self.streams {
+            let everywhere = stream.cluster_scoped || self.namespaces.is_empty();
+            let scopes = if everywhere { vec![String::new()] } else { self.namespaces.clone() };
+            for scope in scopes {
+                self.cache.declare(&stream.resource, &scope);
+                declared.push((stream, scope));
+            }
+        }
+        let runs = declared.into_iter().map(|(stream, scope)| stream.run(client.clone(), scope, &self.cache));
+        futures::future::join_all(runs).await;
+    }
+}
+
+impl Stream {
+    async fn run(&self, client: Client, scope: String, cache: &Cache) {
+        let api: Api<DynamicObject> = if scope.is_empty() {
+            Api::all_with(client, &self.resource)
+        } else {
+            Api::namespaced_with(client, &scope, &self.resource)
+        };
+        let mut config = watcher::Config::default();
+        if let Some(labels) = &self.labels {
+            config = config.labels(labels);
+        }
+        loop {
+            let mut events = std::pin::pin!(watcher(api.clone(), config.clone()).default_backoff());
+            let mut listed = Vec::new();
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(event) => self.take(event, &scope, cache, &mut listed),
+                    Err(error) if self.failed(&error, &scope, cache) => break,
+                    Err(_) => {}
+                }
+            }
+            // Begun anew with a list, because nothing tells when a watch that was forbidden runs again.
+            tokio::time::sleep(FORBIDDEN_REST).await;
+        }
+    }
+
+    fn take(&self, event: watcher::Event<DynamicObject>, scope: &str, cache: &Cache, listed: &mut Vec<Key>) {
+        match event {
+            watcher::Event::Init => listed.clear(),
+            watcher::Event::InitApply(object) => {
+                if let Some(live) = self.live(object) {
+                    listed.push(live.key());
+                    if cache.learn(&live) {
+                        self.wake(&live);
+                    }
+                }
+            }
+            watcher::Event::InitDone => {
+                let was = cache.standing(&self.resource, scope);
+                for gone in cache.listed(&self.resource, scope, listed) {
+                    self.wake(&gone);
+                }
+                listed.clear();
+                if matches!(was, Some(Standing::Failing { .. })) {
+                    self.wake_all(cache);
+                }
+            }
+            watcher::Event::Apply(object) => {
+                if let Some(live) = self.live(object)
+                    && cache.learn(&live)
+                {
+                    self.wake(&live);
+                }
+            }
+            watcher::Event::Delete(object) => {
+                if let Some(live) = self.live(object)
+                    && cache.unlearn(&live)
+                {
+                    self.wake(&live);
+                }
+            }
+        }
+    }
+
+    fn live(&self, mut object: DynamicObject) -> Option<Live> {
+        // Objects in a list carry no type; everything that reads them later needs it.
+        object.types = Some(TypeMeta {
+            api_version: self.resource.api_version.clone(),
+            kind: self.resource.kind.clone(),
+        });
+        let live = Live::new(&self.resource, &object);
+        live.map_err(|failure| tracing::error!(%failure, "a watched object is left out")).ok()
+    }
+
+    fn wake(&self, live: &Live) {
+        for reader in &self.readers {
+            (reader.watch.wakes)(live).into_iter().for_each(|key| reader.queue.add(key));
+        }
+    }
+
+    fn wake_all(&self, cache: &Cache) {
+        for reader in &self.readers {
+            cache.keys(&reader.main).into_iter().for_each(|key| reader.queue.add(key));
+        }
+    }
+
+    /// Notes a failed watch; true when the API server forbids it, so that going on is of no use.
+    fn failed(&self, error: &watcher::Error, scope: &str, cache: &Cache) -> bool {
+        let source = match error {
+            watcher::Error::InitialListFailed(source)
+            | watcher::Error::WatchStartFailed(source)
+            | watcher::Error::WatchFailed(source) => Some(source),
+            watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => None,
+        };
+        let reason = source.map_or_else(|| error.to_string(), failure::reason);
+        tracing::warn!(resource = %self.resource.plural, scope, reason, "a watch fails and is tried again");
+        // A dropped connection or an expired version is daily bread: the cache stays good while the watch resumes.
+        // Only what the API server forbids, or a list that never came, makes the cache untrue.
+        let forbidden =
+            matches!(source, Some(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404));
+        let untrue = forbidden || cache.standing(&self.resource, scope) != Some(Standing::Synced);
+        if untrue && cache.stands(&self.resource, scope, Standing::Failing { forbidden, reason }) {
+            self.wake_all(cache);
+        }
+        forbidden
+    }
+}
