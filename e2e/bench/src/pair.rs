@@ -1,0 +1,177 @@
+//! The load: pairs of a sender and a receiver, each sender with a fixed number of messages in flight.
+//! What a subject must be able to do is `Sender` and `Receiver`; `drive` is the same for all of them.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use hdrhistogram::Histogram;
+use tokio::sync::Notify;
+use wickr_base::{Clock, SystemClock};
+
+/// Bytes of payload in each message.
+pub(crate) const PAYLOAD: usize = 1024;
+
+/// Slots for send times; more than any window, so that a slot is free again before it is used again.
+const SLOTS: usize = 1 << 16;
+
+/// The sending half of a pair.
+#[async_trait::async_trait]
+pub(crate) trait Sender: Send {
+    /// Puts message `number` on its way; may buffer until `flush`.
+    async fn send(&mut self, number: u64) -> Result<()>;
+    /// Sends what is buffered.
+    async fn flush(&mut self) -> Result<()>;
+    /// Waits until at least one more message is acknowledged; returns how many were.
+    async fn acknowledged(&mut self) -> Result<usize>;
+}
+
+/// The receiving half of a pair.
+#[async_trait::async_trait]
+pub(crate) trait Receiver: Send {
+    /// Waits for deliveries and appends the numbers of the messages, in the order in which they came.
+    /// Safe to cancel.
+    async fn delivered(&mut self, numbers: &mut Vec<u64>) -> Result<()>;
+}
+
+/// How hard to push.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Pairs at once.
+    pub(crate) pairs: usize,
+    /// Messages that each sender keeps in flight.
+    pub(crate) window: usize,
+    /// Not measured, first.
+    pub(crate) warm_up: Duration,
+    /// Measured.
+    pub(crate) measure: Duration,
+}
+
+/// What was measured: send-to-delivery latency in microseconds and the rate of deliveries.
+pub(crate) struct Measured {
+    /// Latencies in microseconds.
+    pub(crate) latency: Histogram<u64>,
+    /// Messages delivered per second.
+    pub(crate) throughput: f64,
+}
+
+struct Shared {
+    clock: SystemClock,
+    sent_at: Vec<AtomicU64>,
+    stop: AtomicBool,
+    /// How many were sent, once the sender has ended and all are acknowledged.
+    total: OnceLock<u64>,
+    ended: Notify,
+}
+
+/// Runs all pairs; fails if any message is lost, doubled or out of order.
+pub(crate) async fn drive(
+    pairs: Vec<(Box<dyn Sender>, Box<dyn Receiver>)>,
+    shape: Shape,
+) -> Result<Measured> {
+    let clock = SystemClock::new();
+    let mut tasks = Vec::new();
+    let mut stops = Vec::new();
+    for (sender, receiver) in pairs {
+        let shared = Arc::new(Shared {
+            clock,
+            sent_at: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            stop: AtomicBool::new(false),
+            total: OnceLock::new(),
+            ended: Notify::new(),
+        });
+        stops.push(shared.clone());
+        let sending = tokio::spawn(send(sender, shared.clone(), shape.window));
+        tasks.push((sending, tokio::spawn(receive(receiver, shared, shape))));
+    }
+    tokio::time::sleep(shape.warm_up + shape.measure).await;
+    for shared in &stops {
+        shared.stop.store(true, Ordering::Relaxed);
+    }
+    let mut latency = histogram()?;
+    let mut count = 0;
+    for (sending, receiving) in tasks {
+        sending.await.context("joining a sender")?.context("sending")?;
+        let part = tokio::time::timeout(Duration::from_secs(30), receiving)
+            .await
+            .context("messages are missing at the end")?
+            .context("joining a receiver")?
+            .context("receiving")?;
+        count += part.len();
+        latency.add(part).context("adding up the latencies")?;
+    }
+    Ok(Measured { throughput: to_f64(count) / shape.measure.as_secs_f64(), latency })
+}
+
+async fn send(mut sender: Box<dyn Sender>, shared: Arc<Shared>, window: usize) -> Result<()> {
+    let mut next = 0;
+    let mut flying = 0;
+    loop {
+        while flying < window && !shared.stop.load(Ordering::Relaxed) {
+            shared.sent_at[slot(next)].store(micros(&shared.clock), Ordering::Relaxed);
+            sender.send(next).await?;
+            next += 1;
+            flying += 1;
+        }
+        if flying == 0 {
+            let _first = shared.total.set(next);
+            shared.ended.notify_one();
+            return Ok(());
+        }
+        sender.flush().await?;
+        flying -= sender.acknowledged().await?.min(flying);
+    }
+}
+
+async fn receive(
+    mut receiver: Box<dyn Receiver>,
+    shared: Arc<Shared>,
+    shape: Shape,
+) -> Result<Histogram<u64>> {
+    let from = micros(&shared.clock) + duration_micros(shape.warm_up);
+    let to = from + duration_micros(shape.measure);
+    let mut latency = histogram()?;
+    let mut expected = 0;
+    let mut numbers = Vec::new();
+    while shared.total.get() != Some(&expected) {
+        numbers.clear();
+        tokio::select! {
+            heard = receiver.delivered(&mut numbers) => heard?,
+            () = shared.ended.notified() => {}
+        }
+        let now = micros(&shared.clock);
+        for number in &numbers {
+            if *number != expected {
+                bail!("message {number} came where {expected} was expected");
+            }
+            expected += 1;
+            if (from..to).contains(&now) {
+                let sent = shared.sent_at[slot(*number)].load(Ordering::Relaxed);
+                latency.saturating_record(now.saturating_sub(sent));
+            }
+        }
+    }
+    Ok(latency)
+}
+
+fn histogram() -> Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).context("making a histogram")
+}
+
+fn slot(number: u64) -> usize {
+    usize::try_from(number % SLOTS as u64).unwrap_or(0)
+}
+
+fn micros(clock: &SystemClock) -> u64 {
+    duration_micros(clock.elapsed())
+}
+
+fn duration_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}
