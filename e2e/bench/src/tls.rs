@@ -26,7 +26,7 @@ impl Material {
         let domain: Domain = "bench.example".parse().context("naming the network")?;
         let root = new_root(&domain, &rng, now).context("making a root")?;
         let issuer = new_issuer(&root, &domain, Purpose::Workload, &rng, now).context("making an issuer")?;
-        let day = Duration::from_secs(24 * 3600);
+        let day = Duration::from_hours(24);
         let leaf = issue_public_tls(&issuer, name, &rng, now, day).context("issuing the certificate")?;
         Ok(Self { issuer: issuer.certificate, certificate: leaf.certificate, key: leaf.key.expose().clone() })
     }
