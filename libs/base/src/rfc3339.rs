@@ -39,7 +39,6 @@ pub mod option {
     use super::{Deserialize, Deserializer, Serializer, UnixMillis};
 
     /// Writes the time or `null`.
-    #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
     pub fn serialize<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.collect_str(at),
