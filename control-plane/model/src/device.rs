@@ -5,10 +5,10 @@ use std::time::Duration;
 use wickr_base::{DeviceId, UnixMillis, UserId};
 
 /// How long a device certificate lives.
-pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
+pub const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// How long before its end a device certificate may be renewed: from day 60 of 90.
-pub const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const RENEW_BEFORE: Duration = Duration::from_hours(30 * 24);
 
 /// How many devices of one person may be in use at a time.
 pub const MAX_DEVICES: u64 = 20;
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use wickr_base::SeededRng;
 
-    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn device(user: UserId) -> Device {
         let start = UnixMillis(0);

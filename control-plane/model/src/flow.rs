@@ -9,10 +9,10 @@ use wickr_base::{DeviceId, Rng, UnixMillis};
 use crate::{DeviceKey, ProviderRef, Sealed, Subject};
 
 /// How long a person has for the code flow.
-pub const CODE_FLOW_LIFETIME: Duration = Duration::from_secs(10 * 60);
+pub const CODE_FLOW_LIFETIME: Duration = Duration::from_mins(10);
 
 /// Longest life of any sign-in, whatever the provider allows.
-pub const MAX_FLOW_LIFETIME: Duration = Duration::from_secs(30 * 60);
+pub const MAX_FLOW_LIFETIME: Duration = Duration::from_mins(30);
 
 /// Between two polls of the provider when it names no interval (RFC 8628 section 3.2); `slow_down` adds as
 /// much (section 3.5).

@@ -21,7 +21,5 @@ pub use flow::{
 };
 pub use provider::{ProviderRecord, ProviderRef};
 pub use sealed::Sealed;
-pub use session::{
-    ASK_EVERY, Ended, RETRY_EVERY, Session, SessionId, SessionRefusal, SessionStep, TOKEN_LIFETIME,
-};
+pub use session::{ASK_EVERY, Ended, RETRY_EVERY, Session, SessionId, SessionRefusal, SessionStep};
 pub use user::{Enrolment, EnrolmentRefusal, Subject, User, enrol, handle_of};

@@ -7,11 +7,8 @@ use wickr_base::{DeviceId, Rng, UnixMillis};
 
 use crate::{ProviderRef, Sealed};
 
-/// How long a session token lives.
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
-
 /// How long a provider's yes is good for; it is not asked again before.
-pub const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
+pub const ASK_EVERY: Duration = Duration::from_mins(15);
 
 /// How long to wait before asking again a provider that could not be reached.
 pub const RETRY_EVERY: Duration = Duration::from_secs(30);
@@ -189,8 +186,8 @@ mod tests {
     use super::*;
     use wickr_base::SeededRng;
 
-    const GRACE: Duration = Duration::from_secs(3600);
-    const MINUTE: Duration = Duration::from_secs(60);
+    const GRACE: Duration = Duration::from_hours(1);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn provider(client_id: &str) -> ProviderRef {
         ProviderRef { issuer: "https://idp.example".to_owned(), client_id: client_id.to_owned() }
