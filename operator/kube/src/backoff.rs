@@ -12,7 +12,7 @@ use crate::Key;
 /// The first rest.
 pub const FIRST: Duration = Duration::from_millis(100);
 /// The longest rest.
-pub const LONGEST: Duration = Duration::from_secs(300);
+pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// The failures in a row of each object.
 #[derive(Debug)]

@@ -59,7 +59,10 @@ impl Cache {
     pub fn stands(&self, resource: &ApiResource, scope: &str, standing: Standing) -> bool {
         let mut kinds = self.kinds.write();
         let Some(kind) = kinds.get_mut(resource) else { return false };
-        kind.scopes.insert(scope.to_owned(), standing.clone()).as_ref() != Some(&standing)
+        let stood = kind.scopes.entry(scope.to_owned()).or_default();
+        let news = *stood != standing;
+        *stood = standing;
+        news
     }
 
     /// How the watch of `resource` in `scope` stands; `None` when there is none.

@@ -65,9 +65,9 @@ impl Walk {
         Self { path: format!("{}.{name}", self.path), root: false, metadata: self.root && name == "metadata" }
     }
 
-    fn at(&self, kind: DriftKind) -> Option<Drift> {
+    fn at(&self, kind: DriftKind) -> Drift {
         let path = if self.path.is_empty() { ".".to_owned() } else { self.path.clone() };
-        Some(Drift { path, kind })
+        Drift { path, kind }
     }
 
     fn is_identity(&self, name: &str) -> bool {
@@ -76,12 +76,12 @@ impl Walk {
 
     fn value(&self, fields: &Map<String, Value>, want: &Value, live: &Value) -> Option<Drift> {
         if fields.keys().all(|key| key == ".") {
-            return if covers(want, live) { None } else { self.at(DriftKind::Value) };
+            return if covers(want, live) { None } else { Some(self.at(DriftKind::Value)) };
         }
         match want {
             Value::Object(want) => self.object(fields, want, live),
             Value::Array(want) => self.list(fields, want, live),
-            _ => self.at(DriftKind::Value),
+            _ => Some(self.at(DriftKind::Value)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Walk {
             let Some(name) = key.strip_prefix("f:") else { continue };
             let next = self.below(name);
             let Some(wanted) = want.get(name).filter(|value| !value.is_null()) else {
-                return next.at(DriftKind::Unwanted);
+                return Some(next.at(DriftKind::Unwanted));
             };
             let found = live.get(name).unwrap_or(&Value::Null);
             let below = below.as_object().cloned().unwrap_or_default();
@@ -103,10 +103,9 @@ impl Walk {
                 continue;
             }
             // The API server drops empty lists and maps: none there and none wanted is no difference.
-            if !(is_empty(wanted) && is_empty(live.get(name).unwrap_or(&Value::Null)))
-                && !self.holds_identity(name, wanted)
-            {
-                return self.below(name).at(DriftKind::NotOurs);
+            let none_at_all = is_empty(wanted) && live.get(name).is_none_or(is_empty);
+            if !none_at_all && !self.holds_identity(name, wanted) {
+                return Some(self.below(name).at(DriftKind::NotOurs));
             }
         }
         None
@@ -138,18 +137,16 @@ impl Walk {
                 continue;
             };
             let next = Self { path: format!("{}[{}]", self.path, &key[2..]), root: false, metadata: false };
-            let Some(at) = wanted_at else { return next.at(DriftKind::Unwanted) };
+            let Some(at) = wanted_at else { return Some(next.at(DriftKind::Unwanted)) };
             matched[at] = true;
             let below = below.as_object().cloned().unwrap_or_default();
             if let Some(drift) = next.value(&below, &want[at], found.unwrap_or(&Value::Null)) {
                 return Some(drift);
             }
         }
-        match matched.iter().position(|matched| !matched) {
-            Some(at) => Self { path: format!("{}[{at}]", self.path), root: false, metadata: false }
-                .at(DriftKind::NotOurs),
-            None => None,
-        }
+        let at = matched.iter().position(|matched| !matched)?;
+        let next = Self { path: format!("{}[{at}]", self.path), root: false, metadata: false };
+        Some(next.at(DriftKind::NotOurs))
     }
 }
 

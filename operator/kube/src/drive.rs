@@ -13,9 +13,9 @@ use crate::backoff::{Backoffs, jitter};
 use crate::{Class, Failure, Key, Metrics, Queue};
 
 /// How often an object is looked at when nothing happens: referenced objects are read by name, not watched.
-pub const RECHECK: Duration = Duration::from_secs(60);
+pub const RECHECK: Duration = Duration::from_mins(1);
 /// How often something refused or forbidden is tried again.
-pub const REFUSED_RECHECK: Duration = Duration::from_secs(300);
+pub const REFUSED_RECHECK: Duration = Duration::from_mins(5);
 
 /// What a pass ended with. Status was written already; this only decides what follows.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Driver {
 
     /// When to look again.
     fn follow(&self, name: &str, key: &Key, outcome: &Outcome) -> Option<Duration> {
-        let soft = |most: Duration| most - jitter(self.rng.as_ref(), most / 6);
+        let soft = |most: Duration| most.saturating_sub(jitter(self.rng.as_ref(), most / 6));
         match outcome {
             Outcome::Settled { recheck } | Outcome::Holding { recheck, .. } => {
                 self.backoffs.forget(key);
@@ -133,7 +133,7 @@ impl Driver {
                     }
                     Class::Refused | Class::Forbidden => {
                         tracing::warn!(%key, %failure, next = failure.next_step(), "a pass failed");
-                        Some(soft(REFUSED_RECHECK.min(RECHECK * 5)))
+                        Some(soft(REFUSED_RECHECK))
                     }
                     Class::Bug => {
                         tracing::error!(%key, %failure, "a pass failed in a way that should not happen");

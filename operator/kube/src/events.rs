@@ -14,9 +14,9 @@ use wickr_base::{Clock, UnixMillis};
 use crate::{Failure, Live, ObjectName, Requests};
 
 /// How long an event stays one series.
-const SERIES: Duration = Duration::from_secs(600);
+const SERIES: Duration = Duration::from_mins(10);
 /// How often a repeated event is written.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 /// events.k8s.io/v1 bounds a note at 1 kB.
 const NOTE: usize = 1024;
 
@@ -102,7 +102,7 @@ impl Events {
                         self.sent.lock().remove(&id);
                         Ok(())
                     }
-                    Err(source) => Err(Failure::Event { object: about.name(), source }),
+                    Err(source) => Err(Failure::Event { object: about.name(), source: source.into() }),
                 }
             }
             None => {
@@ -111,7 +111,7 @@ impl Events {
                     .map_err(|source| Failure::Unreadable { object: about.name(), source })?;
                 self.requests.count("event");
                 let made = self.api(about).create(&PostParams::default(), &object).await;
-                made.map_err(|source| Failure::Event { object: about.name(), source })?;
+                made.map_err(|source| Failure::Event { object: about.name(), source: source.into() })?;
                 self.sent.lock().insert(id, Series { name, count: 1, begun: now, written: now });
                 Ok(())
             }

@@ -41,7 +41,7 @@ pub enum Failure {
         /// What was read.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Creating an object that is not there.
     #[error("creating {object}: {}", reason(source))]
@@ -49,7 +49,7 @@ pub enum Failure {
         /// What was created.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Applying fields to an object that is there.
     #[error("applying {object}: {}", reason(source))]
@@ -57,7 +57,7 @@ pub enum Failure {
         /// What was applied to.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Deleting an object of ours that is not wanted any more.
     #[error("deleting {object}: {}", reason(source))]
@@ -65,7 +65,7 @@ pub enum Failure {
         /// What was deleted.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Writing the status.
     #[error("writing the status of {object}: {}", reason(source))]
@@ -73,7 +73,7 @@ pub enum Failure {
         /// Whose status.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Adding or removing a finalizer.
     #[error("changing the finalizers of {object}: {}", reason(source))]
@@ -81,7 +81,7 @@ pub enum Failure {
         /// Whose finalizers.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// Publishing an event.
     #[error("publishing an event about {object}: {}", reason(source))]
@@ -89,7 +89,7 @@ pub enum Failure {
         /// What it is about.
         object: ObjectName,
         /// The API server's answer.
-        source: kube::Error,
+        source: Box<kube::Error>,
     },
     /// The watch that fills the cache doesn't run.
     #[error("watching {resource}: {reason}")]
@@ -218,15 +218,16 @@ impl Failure {
 
     /// Whether the API server answered that the object isn't as we saw it (409).
     pub fn is_conflict(&self) -> bool {
-        matches!(
-            self,
-            Self::Create { source: kube::Error::Api(status), .. }
-            | Self::Apply { source: kube::Error::Api(status), .. }
-            | Self::Delete { source: kube::Error::Api(status), .. }
-            | Self::Status { source: kube::Error::Api(status), .. }
-            | Self::Finalize { source: kube::Error::Api(status), .. }
-            if status.code == 409
-        )
+        match self {
+            Self::Create { source, .. }
+            | Self::Apply { source, .. }
+            | Self::Delete { source, .. }
+            | Self::Status { source, .. }
+            | Self::Finalize { source, .. } => {
+                matches!(source.as_ref(), kube::Error::Api(status) if status.code == 409)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -290,7 +291,7 @@ mod tests {
     fn create(code: u16, message: &str) -> Failure {
         let object = ObjectName::new(&ApiResource::erase::<Secret>(&()), Key::new("hq", "hq-root"));
         let status = Status::failure(message, "").with_code(code).boxed();
-        Failure::Create { object, source: kube::Error::Api(status) }
+        Failure::Create { object, source: Box::new(kube::Error::Api(status)) }
     }
 
     #[test]

@@ -183,7 +183,7 @@ mod tests {
         queue.add(key("a"));
         queue.add(key("a"));
         assert!(is_idle(&queue).await, "never two passes over one object");
-        queue.done(&running, Some(Duration::from_secs(60)));
+        queue.done(&running, Some(Duration::from_mins(1)));
         assert_eq!(queue.next().await, key("a"));
         queue.done(&key("a"), None);
         assert!(is_idle(&queue).await);

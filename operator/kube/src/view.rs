@@ -60,7 +60,7 @@ impl View {
             Ok(found) => Ok(found),
             // A namespace that is gone holds nothing.
             Err(Error::Api(status)) if status.is_not_found() => Ok(None),
-            Err(source) => Err(Failure::Lookup { object, source }),
+            Err(source) => Err(Failure::Lookup { object, source: source.into() }),
         }
     }
 

@@ -183,7 +183,9 @@ impl Stream {
 
     fn wake(&self, live: &Live) {
         for reader in &self.readers {
-            (reader.watch.wakes)(live).into_iter().for_each(|key| reader.queue.add(key));
+            for key in (reader.watch.wakes)(live) {
+                reader.queue.add(key);
+            }
         }
     }
 

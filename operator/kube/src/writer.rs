@@ -70,7 +70,7 @@ impl Writer {
         match self.api(resource, key).create(&params, &typed).await {
             Ok(made) => self.learned(resource, &made),
             Err(Error::Api(status)) if status.is_already_exists() => {
-                let source = Error::Api(status);
+                let source = Box::new(Error::Api(status));
                 match self.fresh(resource, key).await? {
                     Some(found) if !same_marks(body, found.value()) => {
                         Err(Failure::Occupied { object: object() })
@@ -83,7 +83,7 @@ impl Writer {
                     None => Err(Failure::Create { object: object(), source }),
                 }
             }
-            Err(source) => Err(Failure::Create { object: object(), source }),
+            Err(source) => Err(Failure::Create { object: object(), source: source.into() }),
         }
     }
 
@@ -102,7 +102,7 @@ impl Writer {
         match self.api(resource, key).patch(&key.name, &params, &Patch::Apply(&body)).await {
             Ok(applied) => self.learned(resource, &applied),
             Err(source) => {
-                let failure = Failure::Apply { object: object(), source };
+                let failure = Failure::Apply { object: object(), source: source.into() };
                 if failure.is_conflict() {
                     // Our view is old; look, so that the next pass sees what is there.
                     if let Some(found) = self.fresh(resource, key).await? {
@@ -133,7 +133,7 @@ impl Writer {
         match self.api(resource, key).delete(&key.name, &params).await {
             Ok(_) => Ok(()),
             Err(Error::Api(status)) if status.code == 404 => Ok(()),
-            Err(source) => Err(Failure::Delete { object: object(), source }),
+            Err(source) => Err(Failure::Delete { object: object(), source: source.into() }),
         }
     }
 
@@ -153,7 +153,7 @@ impl Writer {
         match self.api(live.resource(), &key).patch(&key.name, &params, &Patch::Merge(&patch)).await {
             Ok(changed) => self.learned(live.resource(), &changed),
             Err(Error::Api(status)) if status.code == 404 && !present => Ok(live.clone()),
-            Err(source) => Err(Failure::Finalize { object: live.name(), source }),
+            Err(source) => Err(Failure::Finalize { object: live.name(), source: source.into() }),
         }
     }
 
@@ -180,7 +180,7 @@ impl Writer {
             Err(Error::Api(status)) if status.code == 404 && !crate::failure::not_served(&status.message) => {
                 Ok(Reported::Gone)
             }
-            Err(source) => Err(Failure::Status { object: live.name(), source }),
+            Err(source) => Err(Failure::Status { object: live.name(), source: source.into() }),
         }
     }
 
@@ -206,7 +206,9 @@ impl Writer {
         let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
         match self.api(resource, key).patch(&key.name, &params, &Patch::Merge(&patch)).await {
             Ok(changed) => Ok(Some(self.learned(resource, &changed)?.resource_version().to_owned())),
-            Err(source) => Err(Failure::Apply { object: ObjectName::new(resource, key.clone()), source }),
+            Err(source) => {
+                Err(Failure::Apply { object: ObjectName::new(resource, key.clone()), source: source.into() })
+            }
         }
     }
 
@@ -214,7 +216,7 @@ impl Writer {
         self.requests.count("get");
         let found = self.api(resource, key).get_opt(&key.name).await;
         let object = || ObjectName::new(resource, key.clone());
-        let found = found.map_err(|source| Failure::Lookup { object: object(), source })?;
+        let found = found.map_err(|source| Failure::Lookup { object: object(), source: source.into() })?;
         found.map(|found| Live::new(resource, &found)).transpose()
     }
 

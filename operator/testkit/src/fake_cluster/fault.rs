@@ -1,0 +1,46 @@
+//! Faults to be met: the next requests of a kind are answered with an error (asked in `serve`).
+
+/// Answers matching requests with an error instead of doing them.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// `get`, `list`, `watch`, `create`, `apply`, `patch` or `delete`; empty for any.
+    pub verb: &'static str,
+    /// Like `secrets`; empty for any.
+    pub plural: &'static str,
+    /// How many requests; `None` for all of them.
+    pub times: Option<u32>,
+    /// The HTTP status.
+    pub code: u16,
+    /// The `reason` of the answer.
+    pub reason: &'static str,
+    /// The `message` of the answer.
+    pub message: String,
+}
+
+impl Fault {
+    /// RBAC that lacks `verb` on `plural`, for as long as it stands.
+    pub fn forbidden(verb: &'static str, plural: &'static str) -> Self {
+        let message = format!(
+            "{plural} is forbidden: User \"system:serviceaccount:wickr-system:wickr-operator\" cannot {verb} resource \"{plural}\""
+        );
+        Self { verb, plural, times: None, code: 403, reason: "Forbidden", message }
+    }
+
+    /// An answer of `code` to the next `times` requests.
+    pub fn next(verb: &'static str, plural: &'static str, times: u32, code: u16) -> Self {
+        let reason = match code {
+            409 => "Conflict",
+            429 => "TooManyRequests",
+            422 => "Invalid",
+            _ => "InternalError",
+        };
+        Self {
+            verb,
+            plural,
+            times: Some(times),
+            code,
+            reason,
+            message: format!("a fault of {code} for the test"),
+        }
+    }
+}

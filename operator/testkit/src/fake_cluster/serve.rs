@@ -1,0 +1,277 @@
+//! The fake API server: requests in, answers out, and the handles that tests hold.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use kube::Client;
+use kube::client::Body as RequestBody;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::apply::{apply, changed, merge_patch, note};
+use super::fault::Fault;
+use super::objects::{Place, State, Wrote};
+use super::ownership::{fields_of, owned_part};
+use super::path::Address;
+use super::watch::{Body, answer, refuse, watch};
+
+/// A cluster of objects in memory. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub struct FakeCluster {
+    state: Arc<Mutex<State>>,
+}
+
+impl std::fmt::Debug for FakeCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeCluster").field("objects", &self.names()).finish()
+    }
+}
+
+impl FakeCluster {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> Client {
+        let state = self.state.clone();
+        Client::new(tower::service_fn(move |request| serve(state.clone(), request)), "default")
+    }
+
+    /// Answers with an error what `fault` describes, from now on.
+    pub fn fault(&self, fault: Fault) {
+        self.state.lock().faults.push(fault);
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.state.lock().faults.clear();
+    }
+
+    /// What was written since the last call, in order.
+    pub fn take_writes(&self) -> Vec<Wrote> {
+        std::mem::take(&mut self.state.lock().writes)
+    }
+
+    /// What was read since the last call, like `get secrets`; lists and watches are left out.
+    pub fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().reads)
+    }
+
+    /// The names of all objects, like `Secret hq/hq-root`.
+    pub fn names(&self) -> Vec<String> {
+        self.state.lock().objects.values().map(name_of).collect()
+    }
+
+    /// An object.
+    pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.state.lock().objects.get(&place(plural, namespace, name)).cloned()
+    }
+
+    /// Puts an object there as somebody else would with `kubectl`; `status` in it is kept.
+    pub fn put(&self, plural: &str, object: &Value) -> Value {
+        let mut state = self.state.lock();
+        let meta = &object["metadata"];
+        let text = |field: &str| meta[field].as_str().unwrap_or_default().to_owned();
+        let place = place(plural, &text("namespace"), &text("name"));
+        let made = state.created(object.clone(), "kubectl");
+        state.store(&place, made)
+    }
+
+    /// Changes an object as the manager `by`, who then owns what it changed.
+    pub fn edit(&self, plural: &str, namespace: &str, name: &str, by: &str, change: impl FnOnce(&mut Value)) {
+        let mut state = self.state.lock();
+        let place = place(plural, namespace, name);
+        let Some(before) = state.objects.get(&place).cloned() else { return };
+        let mut after = before.clone();
+        change(&mut after);
+        let fields = changed("", &owned_part(&before, false), &owned_part(&after, false));
+        let gone = changed("", &owned_part(&after, false), &owned_part(&before, false));
+        if fields != json!({}) || gone != json!({}) {
+            let mut taken = fields.clone();
+            merge_patch(&mut taken, &gone);
+            note(&mut after, by, "Update", false, &fields, &taken);
+        }
+        state.store(&place, after);
+    }
+
+    /// Deletes an object at once, whatever its finalizers.
+    pub fn remove(&self, plural: &str, namespace: &str, name: &str) {
+        self.state.lock().remove(&place(plural, namespace, name));
+    }
+}
+
+fn place(plural: &str, namespace: &str, name: &str) -> Place {
+    (plural.to_owned(), namespace.to_owned(), name.to_owned())
+}
+
+fn name_of(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let namespace = text(&object["metadata"]["namespace"]);
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    format!("{} {namespace}{slash}{}", text(&object["kind"]), text(&object["metadata"]["name"]))
+}
+
+async fn serve(
+    state: Arc<Mutex<State>>,
+    request: Request<RequestBody>,
+) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let Some(address) = Address::read(&parts.uri) else {
+        return Ok(refuse(404, "NotFound", "404 page not found"));
+    };
+    let kind = parts.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let verb = match (parts.method.as_str(), kind) {
+        ("GET", _) if address.query("watch") == "true" => "watch",
+        ("GET", _) if address.name.is_empty() => "list",
+        ("GET", _) => "get",
+        ("POST", _) => "create",
+        ("PATCH", "application/apply-patch+yaml") => "apply",
+        ("PATCH", _) => "patch",
+        ("DELETE", _) => "delete",
+        _ => return Ok(refuse(405, "MethodNotAllowed", "no such verb")),
+    };
+    Ok(state.lock().answer(verb, &address, &body))
+}
+
+impl State {
+    fn answer(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
+        let matches = |fault: &Fault| {
+            let rbac = if verb == "apply" { "patch" } else { verb };
+            (fault.verb.is_empty() || fault.verb == verb || fault.verb == rbac)
+                && (fault.plural.is_empty() || fault.plural == address.plural)
+                && fault.times != Some(0)
+        };
+        if let Some(fault) = self.faults.iter_mut().find(|fault| matches(fault)) {
+            fault.times = fault.times.map(|times| times - 1);
+            return refuse(fault.code, fault.reason, &fault.message);
+        }
+        match verb {
+            "watch" => watch(self, address),
+            "list" => self.list(address),
+            "get" => {
+                self.reads.push(format!("get {}", address.plural));
+                self.with(address, |_, _, object| answer(200, &object))
+            }
+            "create" => self.create(address, body),
+            "delete" => self.delete(address, body),
+            _ => self.patch(verb, address, body),
+        }
+    }
+
+    fn list(&self, address: &Address) -> Response<Body> {
+        let items: Vec<&Value> = self
+            .objects
+            .iter()
+            .filter(|((plural, namespace, _), object)| {
+                *plural == address.plural
+                    && (address.namespace.is_empty() || *namespace == address.namespace)
+                    && address.selects(&object["metadata"]["labels"])
+            })
+            .map(|(_, object)| object)
+            .collect();
+        answer(
+            200,
+            &json!({"kind": "List", "apiVersion": address.api_version, "items": items,
+                    "metadata": {"resourceVersion": self.version.to_string()}}),
+        )
+    }
+
+    fn create(&mut self, address: &Address, body: &Value) -> Response<Body> {
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        let place = place(&address.plural, &address.namespace, name);
+        if self.objects.contains_key(&place) {
+            let message = format!("{} \"{name}\" already exists", address.plural);
+            return refuse(409, "AlreadyExists", &message);
+        }
+        let mut object = self.created(body.clone(), address.query("fieldManager"));
+        if !address.namespace.is_empty() {
+            object["metadata"]["namespace"] = address.namespace.clone().into();
+        }
+        let made = self.store(&place, object);
+        self.wrote("create", &made, "");
+        answer(201, &made)
+    }
+
+    fn patch(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
+        let (verb, address, body) = (verb, address.clone(), body.clone());
+        self.with(&address.clone(), move |state, place, before| {
+            let seen = |field: &str| body["metadata"][field].as_str().map(str::to_owned);
+            for field in ["resourceVersion", "uid"] {
+                if seen(field).is_some_and(|seen| before["metadata"][field] != seen.as_str()) {
+                    let message =
+                        "the object has been modified; please apply your changes to the latest version";
+                    return refuse(409, "Conflict", message);
+                }
+            }
+            let mut object = before;
+            let status = address.subresource == "status";
+            if verb == "apply" {
+                apply(&mut object, &body, address.query("fieldManager"), status);
+            } else {
+                merge_patch(&mut object, &body);
+            }
+            let done = object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
+            if done && !object["metadata"]["deletionTimestamp"].is_null() {
+                state.wrote(verb, &object, &address.subresource);
+                state.objects.insert(place.clone(), object.clone());
+                state.remove(&place);
+                return answer(200, &object);
+            }
+            let stored = state.store(&place, object);
+            state.wrote(verb, &stored, &address.subresource);
+            answer(200, &stored)
+        })
+    }
+
+    fn delete(&mut self, address: &Address, body: &Value) -> Response<Body> {
+        let body = body.clone();
+        self.with(address, move |state, place, mut object| {
+            let seen = &body["preconditions"];
+            for field in ["resourceVersion", "uid"] {
+                if seen.get(field).is_some_and(|seen| !seen.is_null() && *seen != object["metadata"][field]) {
+                    return refuse(409, "Conflict", "the precondition does not hold");
+                }
+            }
+            state.wrote("delete", &object, "");
+            if object["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty()) {
+                object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+                object = state.store(&place, object);
+            } else {
+                state.remove(&place);
+            }
+            answer(200, &object)
+        })
+    }
+
+    fn with(
+        &mut self,
+        address: &Address,
+        then: impl FnOnce(&mut Self, Place, Value) -> Response<Body>,
+    ) -> Response<Body> {
+        let place = place(&address.plural, &address.namespace, &address.name);
+        let Some(object) = self.objects.get(&place).cloned() else {
+            return refuse(404, "NotFound", &format!("{} \"{}\" not found", address.plural, address.name));
+        };
+        then(self, place, object)
+    }
+
+    fn created(&mut self, mut object: Value, manager: &str) -> Value {
+        let fields = fields_of("", &owned_part(&object, false));
+        object["metadata"]["uid"] = self.next_uid().into();
+        object["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+        object["metadata"]["managedFields"] = json!([]);
+        note(&mut object, manager, "Update", false, &fields, &json!({}));
+        object
+    }
+
+    fn wrote(&mut self, verb: &'static str, object: &Value, subresource: &str) {
+        let slash = if subresource.is_empty() { "" } else { "/" };
+        self.writes.push(Wrote { verb, object: format!("{}{slash}{subresource}", name_of(object)) });
+    }
+}
