@@ -1,8 +1,13 @@
 //! The project's own commands, a file each. What they do with clusters is in `e2e/cluster`.
-#![expect(clippy::print_stdout, reason = "a command's results go to standard output, its progress to standard error")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a command's results go to standard output, its progress to standard error"
+)]
 
+mod cargo;
 mod check;
 mod cluster;
+mod test;
 
 use anyhow::Result;
 use clap::Parser;
@@ -11,13 +16,15 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 enum Xtask {
-    Cluster(cluster::Arguments),
     Check(check::Arguments),
+    Cluster(cluster::Arguments),
+    Test(test::Arguments),
 }
 
 fn main() -> Result<()> {
     match Xtask::parse() {
+        Xtask::Check(arguments) => check::run(&arguments),
         Xtask::Cluster(arguments) => cluster::run(arguments),
-        Xtask::Check(arguments) => check::run(arguments),
+        Xtask::Test(arguments) => test::run(&arguments),
     }
 }

@@ -30,8 +30,10 @@ pub(crate) struct Images {
 pub(crate) fn images(binaries: &Binaries) -> Result<Images> {
     let pause = "wickr.local/pause:1".to_owned();
     let coredns = tagged("coredns", &binaries::COREDNS.version("github.com/coredns/coredns")?);
-    let local_path =
-        tagged("local-path-provisioner", &binaries::LOCAL_PATH.version("github.com/rancher/local-path-provisioner")?);
+    let local_path = tagged(
+        "local-path-provisioner",
+        &binaries::LOCAL_PATH.version("github.com/rancher/local-path-provisioner")?,
+    );
     let archives = vec![
         single(&pause, &binaries.pause)?,
         single(&coredns, &binaries.coredns)?,
@@ -81,13 +83,21 @@ fn labels(title: &str) -> BTreeMap<String, String> {
 /// A statically linked program and nothing else.
 fn single(name: &str, program: &Path) -> Result<PathBuf> {
     let entries = vec![Entry::program("/program", program), Entry::folder("/tmp", 0o1777)];
-    let image = Image { name, base: Base::Empty, entries, entrypoint: &["/program"], user: USER, labels: labels(name) };
+    let image = Image {
+        name,
+        base: Base::Empty,
+        entries,
+        entrypoint: &["/program"],
+        user: USER,
+        labels: labels(name),
+    };
     image.build()
 }
 
 /// Runs as root, because the provisioner's helper makes folders on the node with it.
 fn busybox() -> Result<PathBuf> {
     let (entries, entrypoint) = (Vec::new(), ["/bin/sh"].as_slice());
-    let image = Image { name: BUSYBOX, base: Base::Busybox, entries, entrypoint, user: 0, labels: labels("busybox") };
+    let image =
+        Image { name: BUSYBOX, base: Base::Busybox, entries, entrypoint, user: 0, labels: labels("busybox") };
     image.build()
 }

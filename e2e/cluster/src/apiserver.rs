@@ -1,7 +1,7 @@
 //! kube-apiserver: its certificates, its arguments, and when it is ready. The same for a whole cluster (cluster.rs) and
 //! for a control plane alone (control_plane.rs).
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::wait;
 pub(crate) struct Endpoint<'a> {
     /// Address and port of the API.
     pub address: SocketAddr,
+    /// Where other machines would reach it.
+    pub(crate) advertised: IpAddr,
     /// etcd's client port, on loopback.
     pub etcd_port: u16,
     /// Service addresses.
@@ -40,8 +42,15 @@ impl Credentials {
     /// Issues them.
     pub(crate) fn issue(authority: &Authority, endpoint: &Endpoint) -> Result<Self> {
         let (address, service) = (endpoint.address.ip().to_string(), endpoint.service.to_string());
-        let names =
-            [&address, "127.0.0.1", &service, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let names = [
+            &address,
+            "127.0.0.1",
+            &service,
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+        ];
         Ok(Self {
             server: authority.issue("apiserver", "kube-apiserver", None, &names)?,
             admin: authority.issue("admin", "admin", Some("system:masters"), &[])?,
@@ -82,7 +91,7 @@ pub(crate) fn arguments(command: &mut Command, endpoint: &Endpoint, credentials:
     command.args([
         format!("--etcd-servers=http://127.0.0.1:{}", endpoint.etcd_port),
         format!("--bind-address={}", endpoint.address.ip()),
-        format!("--advertise-address={}", endpoint.address.ip()),
+        format!("--advertise-address={}", endpoint.advertised),
         format!("--secure-port={}", endpoint.address.port()),
         format!("--service-cluster-ip-range={}", endpoint.services),
     ]);
@@ -103,10 +112,14 @@ pub(crate) fn arguments(command: &mut Command, endpoint: &Endpoint, credentials:
 /// Waits until it says so itself, or until its process ends.
 pub(crate) fn wait_ready(address: SocketAddr, ca: &Path, process: Process, log: &Path) -> Result<()> {
     let client = Client::trusting(ca)?;
-    wait::until(&format!("the API server to be ready; its log is {}", log.display()), Duration::from_secs(90), || {
-        anyhow::ensure!(process.is_alive(), "the API server ended; its log is {}", log.display());
-        Ok(is_ready(&client, address).then_some(()))
-    })
+    wait::until(
+        &format!("the API server to be ready; its log is {}", log.display()),
+        Duration::from_secs(90),
+        || {
+            anyhow::ensure!(process.is_alive(), "the API server ended; its log is {}", log.display());
+            Ok(is_ready(&client, address).then_some(()))
+        },
+    )
 }
 
 /// Whether it is ready now.

@@ -31,7 +31,11 @@ pub(crate) const CONTAINERD: GoModule = GoModule {
         "github.com/containerd/containerd/v2/cmd/ctr",
     ],
     tags: "no_btrfs,no_zfs,no_devmapper",
-    versions: &[("github.com/containerd/containerd/v2/version.Version", "github.com/containerd/containerd/v2", "v")],
+    versions: &[(
+        "github.com/containerd/containerd/v2/version.Version",
+        "github.com/containerd/containerd/v2",
+        "v",
+    )],
     cost: "about a minute",
 };
 
@@ -49,11 +53,17 @@ pub(crate) const LOCAL_PATH: GoModule = GoModule {
 };
 
 /// Helm.
-pub(crate) const HELM: GoModule =
-    GoModule { folder: "helm", packages: &["helm.sh/helm/v4/cmd/helm"], tags: "", versions: &[], cost: "1 to 2 minutes" };
+pub(crate) const HELM: GoModule = GoModule {
+    folder: "helm",
+    packages: &["helm.sh/helm/v4/cmd/helm"],
+    tags: "",
+    versions: &[],
+    cost: "1 to 2 minutes",
+};
 
 /// Holds a pod's namespaces open; also the first process of each cluster's machine.
-pub(crate) const PAUSE: GoModule = GoModule { folder: "pause", packages: &["."], tags: "", versions: &[], cost: "seconds" };
+pub(crate) const PAUSE: GoModule =
+    GoModule { folder: "pause", packages: &["."], tags: "", versions: &[], cost: "seconds" };
 
 /// All programs, built.
 #[derive(Clone, Debug)]
@@ -109,12 +119,19 @@ impl Binaries {
 /// The folder with a link for each of the programs in the one binary.
 pub(crate) fn kubernetes() -> Result<PathBuf> {
     let folder = KUBERNETES.build()?;
-    for program in
-        ["etcd", "kubectl", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler"]
-    {
+    for program in [
+        "etcd",
+        "kubectl",
+        "kubelet",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-proxy",
+        "kube-scheduler",
+    ] {
         let link = folder.join(program);
         if !link.exists() && symlink("kubernetes", &link).is_err() && !link.exists() {
-            return Err(std::io::Error::last_os_error()).with_context(|| format!("linking {}", link.display()));
+            return Err(std::io::Error::last_os_error())
+                .with_context(|| format!("linking {}", link.display()));
         }
     }
     Ok(folder)

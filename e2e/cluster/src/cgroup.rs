@@ -26,9 +26,12 @@ pub(crate) fn create(name: &str) -> Result<()> {
             format!("control group {} can't be made: run where /sys/fs/cgroup is writable", group.display())
         })?;
         // In version 1 a new cpuset is empty, and nothing can run in it until it is filled.
-        for file in ["cpuset.cpus", "cpuset.mems"].iter().filter(|_| !hierarchy.join("cgroup.controllers").exists()) {
+        for file in
+            ["cpuset.cpus", "cpuset.mems"].iter().filter(|_| !hierarchy.join("cgroup.controllers").exists())
+        {
             if let Ok(all) = fs::read(hierarchy.join(file)) {
-                fs::write(group.join(file), all).with_context(|| format!("filling {file} of {}", group.display()))?;
+                fs::write(group.join(file), all)
+                    .with_context(|| format!("filling {file} of {}", group.display()))?;
             }
         }
         delegate(&group);

@@ -51,15 +51,20 @@ impl Cluster {
                     }
                     return Ok(cluster);
                 }
-                _ => progress::step(&format!("cluster {name}: what is left of an earlier one is removed"), || {
-                    remove::everything(&record)
-                })?,
+                _ => progress::step(
+                    &format!("cluster {name}: what is left of an earlier one is removed"),
+                    || remove::everything(&record),
+                )?,
             }
         }
         let images = addons::images(&binaries)?;
         let record = Record::create(name, options.number, binaries.fingerprint(), options.hosts.clone())?;
-        let (record, machine) = start::cluster(record, &binaries, &images)
-            .with_context(|| format!("cluster '{name}' didn't start; logs are in {}", paths::cluster(name).join("log").display()))?;
+        let (record, machine) = start::cluster(record, &binaries, &images).with_context(|| {
+            format!(
+                "cluster '{name}' didn't start; logs are in {}",
+                paths::cluster(name).join("log").display()
+            )
+        })?;
         Ok(Self { record, machine, binaries })
     }
 
@@ -73,9 +78,14 @@ impl Cluster {
     pub fn down(name: &str) -> Result<()> {
         check(name)?;
         let _lock = lock::hold(&paths::cache()?.join("locks").join(name))?;
-        let Some(record) = Record::lookup(name)? else { return Ok(()) };
+        if !paths::cluster(name).exists() {
+            return Ok(());
+        }
         prerequisites::root("the cluster was made by root")?;
-        remove::everything(&record)
+        match Record::lookup(name)? {
+            Some(record) => remove::everything(&record),
+            None => remove::files(name),
+        }
     }
 
     /// All clusters that left a record, running or not.
@@ -140,7 +150,13 @@ impl Cluster {
     /// Changes the names of services outside and waits until pods get the new answers.
     pub fn set_hosts(&mut self, hosts: &Hosts) -> Result<()> {
         self.apply(&addons::names(self.record.addresses(), hosts)?)?;
-        run(self.kubectl().args(["--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=60s"]))?;
+        run(self.kubectl().args([
+            "--namespace=kube-system",
+            "rollout",
+            "status",
+            "deployment/coredns",
+            "--timeout=60s",
+        ]))?;
         self.record.hosts.clone_from(hosts);
         self.record.save()
     }
@@ -164,7 +180,8 @@ impl Cluster {
         let cluster = Self { record: record.clone(), machine, binaries: binaries.clone() };
         let client = Client::trusting(&cluster.state().join("pki/ca.crt")).ok()?;
         let api = SocketAddr::from((cluster.node_ip(), API_PORT));
-        let usable = record.complete && record.programs == binaries.fingerprint() && apiserver::is_ready(&client, api);
+        let usable =
+            record.complete && record.programs == binaries.fingerprint() && apiserver::is_ready(&client, api);
         usable.then_some(cluster)
     }
 }
@@ -196,7 +213,12 @@ impl Drop for Teardown {
 
 fn check(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > 40 || name.starts_with('-') || name.ends_with('-') || !name.chars().all(fits) {
+    if name.is_empty()
+        || name.len() > 40
+        || name.starts_with('-')
+        || name.ends_with('-')
+        || !name.chars().all(fits)
+    {
         bail!("cluster name '{name}': 1 to 40 lower-case letters, digits and inner hyphens are allowed");
     }
     Ok(())

@@ -7,7 +7,10 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// A command with its arguments in one go.
-pub(crate) fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn command<S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = S>,
+) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
@@ -15,7 +18,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: im
 
 /// Runs to the end and gives standard output; a failure carries both outputs.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {}", line(command)))?;
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("starting {}", line(command)))?;
     checked(command, &output)
 }
 

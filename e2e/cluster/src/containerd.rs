@@ -19,7 +19,13 @@ use crate::wait;
 pub(crate) const SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// Starts it and waits for its socket.
-pub(crate) fn start(machine: Machine, binaries: &Binaries, addresses: Addresses, state: &Path, sandbox: &str) -> Result<Process> {
+pub(crate) fn start(
+    machine: Machine,
+    binaries: &Binaries,
+    addresses: Addresses,
+    state: &Path,
+    sandbox: &str,
+) -> Result<Process> {
     fs::create_dir_all(state.join("cni")).context("making the network configuration's folder")?;
     let network = json!({
         "cniVersion": "1.0.0",
@@ -34,9 +40,11 @@ pub(crate) fn start(machine: Machine, binaries: &Binaries, addresses: Addresses,
             {"type": "portmap", "capabilities": {"portMappings": true}},
         ],
     });
-    fs::write(state.join("cni/10-pods.conflist"), network.to_string()).context("writing the network configuration")?;
+    fs::write(state.join("cni/10-pods.conflist"), network.to_string())
+        .context("writing the network configuration")?;
     let configuration = state.join("containerd.toml");
-    fs::write(&configuration, toml(state, sandbox)).with_context(|| format!("writing {}", configuration.display()))?;
+    fs::write(&configuration, toml(state, sandbox))
+        .with_context(|| format!("writing {}", configuration.display()))?;
 
     let mut command = machine.enter("env");
     command.arg(format!("PATH={}:/usr/sbin:/usr/bin:/sbin:/bin", binaries.containerd("").display()));

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use crate::apiserver::{self, Credentials, Endpoint};
 use crate::command::run_with_input;
 use crate::leash::Leash;
+use crate::network::HOST;
 use crate::pki::Authority;
 use crate::process::{Process, spawn};
 use crate::{binaries, etcd, kubeconfig, paths, prerequisites};
@@ -36,29 +37,38 @@ impl ControlPlane {
         prerequisites::go()?;
         let kubernetes = binaries::kubernetes()?;
         let folder = new_folder()?;
+        let mut leash = Leash::new(&folder)?;
         let [api_port, etcd_port, peer_port] = free_ports()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, api_port));
         let endpoint = Endpoint {
             address,
+            advertised: HOST.into(),
             etcd_port,
             services: "10.252.0.0/24",
             service: Ipv4Addr::new(10, 252, 0, 1),
         };
         let authority = Authority::new(&folder.join("pki"), "kubernetes")?;
         let credentials = Credentials::issue(&authority, &endpoint)?;
-        kubeconfig::write(&folder.join("kubeconfig"), "control-plane", address, &authority, credentials.admin())?;
+        kubeconfig::write(
+            &folder.join("kubeconfig"),
+            "control-plane",
+            address,
+            &authority,
+            credentials.admin(),
+        )?;
 
         let mut etcd = Command::new(kubernetes.join("etcd"));
         etcd::arguments(&mut etcd, &folder.join("etcd"), etcd_port, peer_port);
-        let etcd = spawn(etcd, &folder.join("etcd.log"))?;
+        leash.tie(spawn(etcd, &folder.join("etcd.log"))?)?;
         let mut server = Command::new(kubernetes.join("kube-apiserver"));
         apiserver::arguments(&mut server, &endpoint, &credentials);
         // Nothing here makes the service accounts that pods would need; nothing runs them either.
-        server.arg("--disable-admission-plugins=ServiceAccount").args(arguments);
+        server.arg("--disable-admission-plugins=ServiceAccount");
+        // An address on loopback can't be made the endpoint of a service.
+        server.arg("--endpoint-reconciler-type=none").args(arguments);
         let log = folder.join("kube-apiserver.log");
         let server = spawn(server, &log)?;
-        // The server first: without its etcd it would hang in its own shutdown.
-        let leash = Leash::new(&[server, etcd], &folder)?;
+        leash.tie(server)?;
         apiserver::wait_ready(address, &authority.certificate(), server, &log).with_context(|| tail(&log))?;
         Ok(Self { folder, kubernetes, address, _leash: leash })
     }

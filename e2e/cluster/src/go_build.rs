@@ -37,11 +37,15 @@ impl GoModule {
         if done.is_dir() {
             return Ok(done);
         }
-        progress::say(&format!("          building {} from Go modules: {}; happens once", self.folder, self.cost));
+        progress::say(&format!(
+            "          building {} from Go modules: {}; happens once",
+            self.folder, self.cost
+        ));
         progress::step(&format!("{} built", self.folder), || {
             let unfinished = bin.join(format!("{}.unfinished", self.folder));
             let _ = std::fs::remove_dir_all(&unfinished);
-            std::fs::create_dir_all(&unfinished).with_context(|| format!("making {}", unfinished.display()))?;
+            std::fs::create_dir_all(&unfinished)
+                .with_context(|| format!("making {}", unfinished.display()))?;
             run(&mut self.command(&source, &unfinished)?)?;
             std::fs::rename(&unfinished, &done).with_context(|| format!("moving to {}", done.display()))
         })?;
@@ -52,8 +56,8 @@ impl GoModule {
     pub(crate) fn version(&self, module: &str) -> Result<String> {
         let path = self.source().join("go.mod");
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let required = text.lines().map(|line| line.trim().trim_start_matches("require "));
-        let found = required.filter_map(|line| line.strip_prefix(module)?.strip_prefix(' ')?.split(' ').next()).next();
+        let mut required = text.lines().map(|line| line.trim().trim_start_matches("require "));
+        let found = required.find_map(|line| line.strip_prefix(module)?.strip_prefix(' ')?.split(' ').next());
         Ok(found.with_context(|| format!("{} doesn't require {module}", path.display()))?.to_owned())
     }
 
@@ -65,10 +69,15 @@ impl GoModule {
         let mut flags = "-s -w".to_owned();
         for (variable, module, prefix) in self.versions {
             let version = self.version(module)?;
-            flags += &format!(" -X {variable}={}", version.trim_start_matches(prefix));
+            flags.extend([" -X ", variable, "=", version.trim_start_matches(prefix)]);
         }
         let mut command = Command::new("go");
-        command.current_dir(source).env("CGO_ENABLED", "0").args(["build", "-trimpath", "-buildvcs=false", "-mod=readonly"]);
+        command.current_dir(source).env("CGO_ENABLED", "0").args([
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-mod=readonly",
+        ]);
         command.arg(format!("-tags={}", self.tags)).arg(format!("-ldflags={flags}"));
         command.arg("-o").arg(format!("{}/", output.display())).args(self.packages);
         Ok(command)
@@ -82,7 +91,9 @@ impl GoModule {
         if files.is_empty() {
             bail!("nothing to build in {}", source.display());
         }
-        let mut all = format!("{:?}\n{}", self, run(Command::new("go").args(["env", "GOVERSION", "GOARCH"]))?).into_bytes();
+        let mut all =
+            format!("{:?}\n{}", self, run(Command::new("go").args(["env", "GOVERSION", "GOARCH"]))?)
+                .into_bytes();
         for file in files {
             all.extend(std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
         }

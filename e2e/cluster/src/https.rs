@@ -19,8 +19,12 @@ impl Client {
     /// Trusts the certificates in this PEM file and no others.
     pub fn trusting(ca: &Path) -> Result<Self> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))? {
-            roots.add(certificate.with_context(|| format!("reading {}", ca.display()))?).context("a CA certificate")?;
+        for certificate in
+            CertificateDer::pem_file_iter(ca).with_context(|| format!("reading {}", ca.display()))?
+        {
+            roots
+                .add(certificate.with_context(|| format!("reading {}", ca.display()))?)
+                .context("a CA certificate")?;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -34,17 +38,23 @@ impl Client {
     /// The status code and body of `https://HOST/PATH` at `address`.
     pub fn get(&self, address: SocketAddr, host: &str, path: &str) -> Result<(u16, String)> {
         let limit = Duration::from_secs(5);
-        let socket = TcpStream::connect_timeout(&address, limit).with_context(|| format!("connecting to {address}"))?;
-        socket.set_read_timeout(Some(limit)).and(socket.set_write_timeout(Some(limit))).context("setting time-outs")?;
+        let socket = TcpStream::connect_timeout(&address, limit)
+            .with_context(|| format!("connecting to {address}"))?;
+        socket
+            .set_read_timeout(Some(limit))
+            .and(socket.set_write_timeout(Some(limit)))
+            .context("setting time-outs")?;
         let name = ServerName::try_from(host.to_owned()).with_context(|| format!("host name '{host}'"))?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name).context("starting TLS")?;
         let mut stream = StreamOwned::new(connection, socket);
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", address.port());
+        let request =
+            format!("GET {path} HTTP/1.0\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", address.port());
         stream.write_all(request.as_bytes()).with_context(|| format!("asking {host} for {path}"))?;
         let mut answer = Vec::new();
         // A server that closes without the TLS goodbye has still answered; what there is gets parsed.
         let _ = stream.read_to_end(&mut answer);
-        parse(&String::from_utf8_lossy(&answer)).with_context(|| format!("{host} answered {path} with something else than HTTP"))
+        parse(&String::from_utf8_lossy(&answer))
+            .with_context(|| format!("{host} answered {path} with something else than HTTP"))
     }
 }
 

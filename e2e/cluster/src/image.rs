@@ -51,7 +51,8 @@ pub fn build(name: &str, program: &Path, labels: &BTreeMap<String, String>) -> R
     let file = program.file_name().and_then(|file| file.to_str()).context("a program without a name")?;
     let inside = format!("/usr/local/bin/{file}");
     let entries = vec![Entry::program(&inside, program)];
-    Image { name, base: Base::Debian, entries, entrypoint: &[&inside], user: USER, labels: labels.clone() }.build()
+    Image { name, base: Base::Debian, entries, entrypoint: &[&inside], user: USER, labels: labels.clone() }
+        .build()
 }
 
 impl Image<'_> {
@@ -73,7 +74,8 @@ impl Image<'_> {
             let own = Layer::of(&self.entries)?;
             let layers: Vec<&Layer> = base.iter().chain(std::iter::once(&own)).collect();
             let unfinished = path.with_extension("unfinished");
-            fs::write(&unfinished, archive::of(self, &layers)?).with_context(|| format!("writing {}", unfinished.display()))?;
+            fs::write(&unfinished, archive::of(self, &layers)?)
+                .with_context(|| format!("writing {}", unfinished.display()))?;
             fs::rename(&unfinished, &path).with_context(|| format!("moving to {}", path.display()))?;
         }
         let _ = fs::remove_file(path.with_extension("lock"));

@@ -11,7 +11,13 @@ use serde_json::json;
 use crate::pki::{Authority, Identity};
 
 /// Writes one for `identity` at `path`. JSON is YAML.
-pub(crate) fn write(path: &Path, cluster: &str, server: SocketAddr, authority: &Authority, identity: &Identity) -> Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    cluster: &str,
+    server: SocketAddr,
+    authority: &Authority,
+    identity: &Identity,
+) -> Result<()> {
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",

@@ -23,7 +23,8 @@ pub(crate) fn arguments(
 ) -> Result<()> {
     // Pods that don't use the cluster's DNS ask nobody: there is no outside.
     let resolver = state.join("resolv.conf");
-    fs::write(&resolver, format!("nameserver {HOST}\n")).with_context(|| format!("writing {}", resolver.display()))?;
+    fs::write(&resolver, format!("nameserver {HOST}\n"))
+        .with_context(|| format!("writing {}", resolver.display()))?;
     let configuration = state.join("kubelet.json");
     let config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -48,7 +49,8 @@ pub(crate) fn arguments(
         // Changed Secrets and ConfigMaps reach running pods in seconds, not in a minute and more.
         "syncFrequency": "5s",
     });
-    fs::write(&configuration, config.to_string()).with_context(|| format!("writing {}", configuration.display()))?;
+    fs::write(&configuration, config.to_string())
+        .with_context(|| format!("writing {}", configuration.display()))?;
     command.arg(format!("--config={}", configuration.display()));
     command.arg(format!("--kubeconfig={}", state.join("kubelet.kubeconfig").display()));
     command.arg(format!("--root-dir={}", state.join("kubelet").display()));

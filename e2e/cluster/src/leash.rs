@@ -1,5 +1,6 @@
 //! Ties background processes and a folder to our own life: whatever ends us, SIGKILL included, they go too.
 
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,28 +9,37 @@ use anyhow::{Context, Result};
 
 use crate::process::Process;
 
-/// A shell that waits for the end of its standard input, which only we hold open, and then kills and removes.
+/// A shell that reads process ids until its standard input ends, which only we hold open, and then kills and removes.
 #[derive(Debug)]
 pub(crate) struct Leash(Child);
 
-/// The processes' groups, not just the processes: a launcher's children go too.
-const SCRIPT: &str = r#"read -r _; dir=$1; shift; for id in "$@"; do kill -9 -- "-$id" 2>/dev/null; done
-for id in "$@"; do while [ -d "/proc/$id" ] && ! grep -q '^State:.Z' "/proc/$id/status"; do sleep 0.02; done; done; rm -rf "$dir""#;
+/// The processes' groups, not just the processes: a launcher's children go too. The last one goes first.
+const SCRIPT: &str = r#"ids=
+while read -r id; do ids="$id $ids"; done
+for id in $ids; do kill -s KILL -- "-$id"; done
+for id in $ids; do
+  tries=0
+  while [ $tries -lt 500 ] && [ -d "/proc/$id" ] && ! grep -q '^State:.Z' "/proc/$id/status"; do
+    tries=$((tries + 1))
+    sleep 0.02
+  done
+done
+rm -rf "$1"
+"#;
 
 impl Leash {
-    /// From now on `processes` end and `folder` is removed when this is dropped or we end.
-    pub(crate) fn new(processes: &[Process], folder: &Path) -> Result<Self> {
-        let child = Command::new("sh")
-            .args(["-c", SCRIPT, "leash"])
-            .arg(folder)
-            .args(processes.iter().map(|process| process.id.to_string()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .context("starting the shell that cleans up after us")?;
-        Ok(Self(child))
+    /// From now on `folder` is removed when this is dropped or we end.
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", SCRIPT, "leash"]).arg(folder).process_group(0);
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(shell.spawn().context("starting the shell that cleans up after us")?))
+    }
+
+    /// From now on this process, too.
+    pub(crate) fn tie(&mut self, process: Process) -> Result<()> {
+        let pipe = self.0.stdin.as_mut().context("the shell that cleans up has no input")?;
+        writeln!(pipe, "{}", process.id).context("telling the shell that cleans up")
     }
 }
 

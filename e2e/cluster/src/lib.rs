@@ -41,6 +41,7 @@ pub use https::Client;
 pub use machine::Machine;
 pub use names::Hosts;
 pub use network::HOST;
+pub use paths::cache;
 pub use pki::{Authority, Identity};
 pub use process::Process;
 pub use small_volume::SmallVolume;

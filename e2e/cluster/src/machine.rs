@@ -2,6 +2,7 @@
 //! process. When that ends, however it ends, the kernel ends all the others and drops their mounts: nothing is left over.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -38,11 +39,22 @@ impl Machine {
     /// Starts the keeper, which makes the namespaces. Its process is to be recorded before [`Machine::enter`] is used.
     pub fn start(cluster: &str, pause: &Path, state: &Path) -> Result<Self> {
         let mut unshare = command("nsenter", [&format!("--net=/run/netns/{}", namespace(cluster))]);
-        unshare.args(["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--propagation=slave", "--mount-proc"]);
+        unshare.args([
+            "unshare",
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "--propagation=slave",
+            "--mount-proc",
+        ]);
         unshare.arg(pause);
         let keeper = spawn(unshare, &state.join("log/machine.log"))?;
         let first = wait::until("the first process of the machine", Duration::from_secs(10), || {
-            let runs = |process: &Process| fs::read_link(format!("/proc/{}/exe", process.id)).is_ok_and(|exe| exe == pause);
+            let runs = |process: &Process| {
+                fs::read_link(format!("/proc/{}/exe", process.id)).is_ok_and(|exe| exe == pause)
+            };
             Ok(keeper.child().filter(runs))
         })?;
         let machine = Self { keeper, first };
@@ -78,12 +90,15 @@ impl Machine {
     fn furnish(self, state: &Path) -> Result<()> {
         let settings = state.join("sysctl");
         fs::create_dir_all(&settings).with_context(|| format!("making {}", settings.display()))?;
-        let mut script = "set -e; mount --make-rshared /; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/log\n".to_owned();
+        let mut script =
+            "set -e; mount --make-rshared /; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/log\n"
+                .to_owned();
         for (index, name) in KERNEL_SETTINGS.iter().enumerate() {
             let (outer, copy) = (Path::new("/proc/sys").join(name), settings.join(index.to_string()));
             if let Ok(value) = fs::read(&outer) {
                 fs::write(&copy, value).with_context(|| format!("writing {}", copy.display()))?;
-                script += &format!("mount --bind '{}' '{}'\n", copy.display(), outer.display());
+                writeln!(script, "mount --bind '{}' '{}'", copy.display(), outer.display())
+                    .context("a script")?;
             }
         }
         run(self.enter("sh").args(["-c", &script])).map(drop)

@@ -7,15 +7,33 @@ use std::net::Ipv4Addr;
 /// Names of services outside the clusters and where they are.
 pub type Hosts = BTreeMap<String, Ipv4Addr>;
 
+const CLUSTER: &str = "\
+cluster.local:53 in-addr.arpa:53 {
+  errors
+  health :8080
+  ready :8181
+  kubernetes cluster.local in-addr.arpa {
+    ttl 5
+  }
+}
+";
+
+const NOWHERE: &str = "\
+.:53 {
+  template ANY ANY {
+    rcode NXDOMAIN
+  }
+}
+";
+
+fn zone(name: &str, address: Ipv4Addr) -> String {
+    format!("{name}:53 {{\n  errors\n  hosts {{\n    {address} {name}\n    ttl 5\n  }}\n}}\n")
+}
+
 /// CoreDNS' configuration.
 pub(crate) fn corefile(hosts: &Hosts) -> String {
-    let mut corefile = String::from(
-        "cluster.local:53 in-addr.arpa:53 {\n  errors\n  health :8080\n  ready :8181\n  kubernetes cluster.local in-addr.arpa {\n    ttl 5\n  }\n}\n",
-    );
-    for (name, address) in hosts {
-        corefile += &format!("{name}:53 {{\n  errors\n  hosts {{\n    {address} {name}\n    ttl 5\n  }}\n}}\n");
-    }
-    corefile + ".:53 {\n  template ANY ANY {\n    rcode NXDOMAIN\n  }\n}\n"
+    let zones: String = hosts.iter().map(|(name, address)| zone(name, *address)).collect();
+    format!("{CLUSTER}{zones}{NOWHERE}")
 }
 
 #[cfg(test)]
@@ -25,7 +43,10 @@ mod tests {
     #[test]
     fn each_name_outside_has_a_zone_of_its_own() {
         let hosts = Hosts::from([("sso.hq.example".to_owned(), Ipv4Addr::new(10, 250, 0, 1))]);
-        assert!(corefile(&hosts).contains("sso.hq.example:53 {\n  errors\n  hosts {\n    10.250.0.1 sso.hq.example\n"));
+        assert!(
+            corefile(&hosts)
+                .contains("sso.hq.example:53 {\n  errors\n  hosts {\n    10.250.0.1 sso.hq.example\n")
+        );
         assert!(!corefile(&Hosts::new()).contains("hosts"));
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose,
 };
 
 /// A CA whose key lives in memory only; what it signs is written to a folder.
@@ -31,7 +31,8 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name = subject(name, None);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate().context("making a CA key")?;
         let issuer = CertifiedIssuer::self_signed(params, key).context("signing a CA certificate")?;
         let authority = Self { issuer, folder: folder.to_owned() };
@@ -51,14 +52,22 @@ impl Authority {
     }
 
     /// Issues `NAME.crt` and `NAME.key`, good for servers and clients. Names are DNS names or addresses.
-    pub fn issue(&self, name: &str, common_name: &str, organization: Option<&str>, names: &[&str]) -> Result<Identity> {
+    pub fn issue(
+        &self,
+        name: &str,
+        common_name: &str,
+        organization: Option<&str>,
+        names: &[&str],
+    ) -> Result<Identity> {
         let mut params = CertificateParams::new(names.iter().copied().map(str::to_owned).collect::<Vec<_>>())
             .with_context(|| format!("names of certificate '{name}'"))?;
         params.distinguished_name = subject(common_name, organization);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().with_context(|| format!("making the key of '{name}'"))?;
-        let certificate = params.signed_by(&key, &self.issuer).with_context(|| format!("signing certificate '{name}'"))?;
+        let certificate =
+            params.signed_by(&key, &self.issuer).with_context(|| format!("signing certificate '{name}'"))?;
         let identity = Identity {
             certificate: self.folder.join(format!("{name}.crt")),
             key: self.folder.join(format!("{name}.key")),
@@ -71,7 +80,8 @@ impl Authority {
     /// A key pair without a certificate, for service account tokens: the paths of private and public key.
     pub fn key_pair(&self, name: &str) -> Result<(PathBuf, PathBuf)> {
         let key = KeyPair::generate().with_context(|| format!("making the key '{name}'"))?;
-        let (private, public) = (self.folder.join(format!("{name}.key")), self.folder.join(format!("{name}.pub")));
+        let (private, public) =
+            (self.folder.join(format!("{name}.key")), self.folder.join(format!("{name}.pub")));
         write(&private, &key.serialize_pem())?;
         write(&public, &key.public_key_pem())?;
         Ok((private, public))
@@ -93,5 +103,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::File::options();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("writing {}", path.display()))
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("writing {}", path.display()))
 }

@@ -28,7 +28,9 @@ pub fn cluster() -> Result<()> {
     root("a cluster needs network namespaces, mounts and control groups")?;
     packages(CLUSTER)?;
     if !Path::new("/sys/fs/cgroup").is_dir() || crate::cgroup::hierarchies()?.is_empty() {
-        bail!("no control groups are mounted below /sys/fs/cgroup: run on a machine or in a container that has them");
+        bail!(
+            "no control groups are mounted below /sys/fs/cgroup: run on a machine or in a container that has them"
+        );
     }
     go()
 }
@@ -36,7 +38,9 @@ pub fn cluster() -> Result<()> {
 /// Go, for building the clusters' programs. An older one fetches the version that go.mod asks for.
 pub fn go() -> Result<()> {
     let Ok(version) = run(Command::new("go").arg("version")) else {
-        bail!("Go is not installed: the cluster's programs are built with it; install Go 1.26 or newer and put it in PATH");
+        bail!(
+            "Go is not installed: the cluster's programs are built with it; install Go 1.26 or newer and put it in PATH"
+        );
     };
     let number = version.split("go1.").nth(1).and_then(|rest| rest.split(['.', ' ']).next()).unwrap_or("0");
     if number.parse::<u32>().unwrap_or(0) < 21 {
@@ -60,7 +64,9 @@ pub fn root(why: &str) -> Result<()> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    bail!("this needs root ({why}): run it again with sudo, or in a container or virtual machine where you are root");
+    bail!(
+        "this needs root ({why}): run it again with sudo, or in a container or virtual machine where you are root"
+    );
 }
 
 /// Names the missing packages and installs them.
@@ -71,9 +77,12 @@ pub fn packages(needs: &[Need]) -> Result<()> {
     }
     let names = missing.join(" ");
     if !has("apt-get") {
-        bail!("missing here: {names} (Debian's package names): install what they contain with this system's package manager");
+        bail!(
+            "missing here: {names} (Debian's package names): install what they contain with this system's package manager"
+        );
     }
-    root("to install packages").with_context(|| format!("missing packages: 'apt-get install {names}' installs them"))?;
+    root("to install packages")
+        .with_context(|| format!("missing packages: 'apt-get install {names}' installs them"))?;
     progress::step(&format!("installing Debian packages: {names}"), || install(&missing))
 }
 
@@ -93,7 +102,8 @@ fn install(packages: &[&str]) -> Result<()> {
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
-    let mut missing: Vec<_> = needs.iter().filter(|(file, _)| !has(file)).map(|(_, package)| *package).collect();
+    let mut missing: Vec<_> =
+        needs.iter().filter(|(file, _)| !has(file)).map(|(_, package)| *package).collect();
     missing.dedup();
     missing
 }
@@ -110,6 +120,9 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named_by_its_package_once() {
-        assert_eq!(missing(&[("sh", "dash"), ("no-such-a", "nothing"), ("no-such-b", "nothing")]), ["nothing"]);
+        assert_eq!(
+            missing(&[("sh", "dash"), ("no-such-a", "nothing"), ("no-such-b", "nothing")]),
+            ["nothing"]
+        );
     }
 }

@@ -56,7 +56,9 @@ impl Process {
 
     /// Its first child, if it has one.
     pub fn child(self) -> Option<Self> {
-        let ids = std::fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let ids = std::fs::read_dir("/proc")
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let child = ids.filter(|id| Stat::read(*id).is_some_and(|stat| stat.parent == self.id)).min()?;
         Self::of(child).ok()
     }
@@ -65,7 +67,11 @@ impl Process {
 /// Starts a command in the background, in a process group of its own (Ctrl-C at the terminal is not for it), with
 /// what it prints in `log`.
 pub(crate) fn spawn(mut command: Command, log: &Path) -> Result<Process> {
-    let output = File::options().create(true).append(true).open(log).with_context(|| format!("opening {}", log.display()))?;
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("opening {}", log.display()))?;
     let errors = output.try_clone().with_context(|| format!("opening {} twice", log.display()))?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
     let mut child = command.spawn().with_context(|| format!("starting {}", line(&command)))?;

@@ -34,15 +34,24 @@ impl Record {
     /// Takes the wanted number, or the lowest free one, and writes the record.
     pub(crate) fn create(name: &str, number: Option<u8>, programs: String, hosts: Hosts) -> Result<Self> {
         let _lock = lock::hold(&paths::cache()?.join("locks/numbers"))?;
-        let taken: Vec<(u8, String)> = Self::all()?.into_iter().map(|record| (record.number, record.name)).collect();
+        let taken: Vec<(u8, String)> =
+            Self::all()?.into_iter().map(|record| (record.number, record.name)).collect();
         let holder = |number| taken.iter().find(|(other, _)| *other == number).map(|(_, name)| name);
         let number = match number {
             Some(number) => number,
-            None => NUMBERS.into_iter().find(|number| holder(*number).is_none()).context("240 clusters are running")?,
+            None => NUMBERS
+                .into_iter()
+                .find(|number| holder(*number).is_none())
+                .context("240 clusters are running")?,
         };
-        anyhow::ensure!(NUMBERS.contains(&number), "cluster '{name}': its number {number} is not within 11 and 250");
+        anyhow::ensure!(
+            NUMBERS.contains(&number),
+            "cluster '{name}': its number {number} is not within 11 and 250"
+        );
         if let Some(other) = holder(number) {
-            anyhow::bail!("cluster '{name}' can't have number {number}: cluster '{other}' has it; take that one down first");
+            anyhow::bail!(
+                "cluster '{name}' can't have number {number}: cluster '{other}' has it; take that one down first"
+            );
         }
         let record = Self { name: name.to_owned(), number, complete: false, programs, machine: None, hosts };
         record.save()?;
@@ -61,7 +70,9 @@ impl Record {
         for folder in folders.flatten() {
             let path = folder.path().join("cluster.json");
             if let Ok(text) = fs::read(&path) {
-                records.push(serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?);
+                records.push(
+                    serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?,
+                );
             }
         }
         records.sort_by(|a: &Self, b: &Self| a.name.cmp(&b.name));

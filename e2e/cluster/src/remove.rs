@@ -22,6 +22,11 @@ pub(crate) fn everything(record: &Record) -> Result<()> {
     stop_strays(name)?;
     network::down(name, record.addresses())?;
     cgroup::remove(&network::namespace(name))?;
+    files(name)
+}
+
+/// Removes its files: all that there is of one that was interrupted before its record was written.
+pub(crate) fn files(name: &str) -> Result<()> {
     let state = paths::cluster(name);
     // The kernel drops a dead machine's mounts a moment after its last process.
     wait::until(&format!("{} to be removable", state.display()), Duration::from_secs(30), || {
@@ -48,8 +53,10 @@ fn stop_strays(name: &str) -> Result<()> {
         if !Path::new("/run/netns").join(&space).exists() {
             return Ok(Some(()));
         }
-        let listed = run(&mut command("ip", ["netns", "pids", &space])).context("looking for its processes")?;
-        let strays: Vec<Process> = listed.lines().filter_map(|line| Process::of(line.trim().parse().ok()?).ok()).collect();
+        let listed =
+            run(&mut command("ip", ["netns", "pids", &space])).context("looking for its processes")?;
+        let strays: Vec<Process> =
+            listed.lines().filter_map(|line| Process::of(line.trim().parse().ok()?).ok()).collect();
         for stray in strays.iter().filter(|stray| stray.is_alive()) {
             stray.signal(Signal::KILL)?;
         }

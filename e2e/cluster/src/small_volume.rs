@@ -35,7 +35,12 @@ impl SmallVolume {
     /// Frees again what [`Self::fill`] took.
     pub fn free(&self) -> Result<()> {
         let folder = self.folder();
-        run(self.cluster.enter("rm").args(["-f", &format!("{folder}/.filled"), &format!("{folder}/.filled-too")])).map(drop)
+        run(self.cluster.enter("rm").args([
+            "-f",
+            &format!("{folder}/.filled"),
+            &format!("{folder}/.filled-too"),
+        ]))
+        .map(drop)
     }
 
     fn folder(&self) -> String {
@@ -50,7 +55,8 @@ impl SmallVolume {
             "provisioner": "kubernetes.io/no-provisioner",
             "volumeBindingMode": "WaitForFirstConsumer",
         });
-        let node = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [self.cluster.name()]});
+        let node =
+            json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [self.cluster.name()]});
         let volume = json!({
             "apiVersion": "v1",
             "kind": "PersistentVolume",

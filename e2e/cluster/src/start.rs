@@ -14,7 +14,9 @@ use crate::machine::Machine;
 use crate::pki::{Authority, Identity};
 use crate::process::{Process, spawn};
 use crate::record::Record;
-use crate::{addons, apiserver, cgroup, containerd, controllers, etcd, kubeconfig, kubelet, network, paths, progress};
+use crate::{
+    addons, apiserver, cgroup, containerd, controllers, etcd, kubeconfig, kubelet, network, paths, progress,
+};
 
 const ETCD_PORTS: (u16, u16) = (2379, 2380);
 
@@ -57,8 +59,12 @@ impl Keys {
         let (node, address) = (record.name.as_str(), record.addresses().node.to_string());
         let services = record.addresses().services();
         let server = Credentials::issue(&authority, &endpoint(record, &services))?;
-        let kubelet =
-            authority.issue("kubelet", &format!("system:node:{node}"), Some("system:nodes"), &[node, &address])?;
+        let kubelet = authority.issue(
+            "kubelet",
+            &format!("system:node:{node}"),
+            Some("system:nodes"),
+            &[node, &address],
+        )?;
         let manager = authority.issue("manager", "system:kube-controller-manager", None, &[])?;
         let scheduler = authority.issue("scheduler", "system:kube-scheduler", None, &[])?;
         let proxy = authority.issue("proxy", "system:kube-proxy", None, &[])?;
@@ -81,6 +87,7 @@ fn endpoint<'a>(record: &Record, services: &'a str) -> Endpoint<'a> {
     let addresses = record.addresses();
     Endpoint {
         address: (addresses.node, API_PORT).into(),
+        advertised: addresses.node.into(),
         etcd_port: ETCD_PORTS.0,
         services,
         service: addresses.api(),
@@ -104,9 +111,20 @@ impl Parts<'_> {
         let mut kubelet = self.program("kubelet");
         let ca = self.keys.authority.certificate();
         let cgroup = network::namespace(&self.record.name);
-        kubelet::arguments(&mut kubelet, &self.record.name, addresses, self.state, &self.keys.kubelet, &ca, &cgroup)?;
+        kubelet::arguments(
+            &mut kubelet,
+            &self.record.name,
+            addresses,
+            self.state,
+            &self.keys.kubelet,
+            &ca,
+            &cgroup,
+        )?;
         self.spawn("kubelet", kubelet)?;
-        self.images.archives.iter().try_for_each(|archive| containerd::load(self.machine, self.binaries, archive))
+        self.images
+            .archives
+            .iter()
+            .try_for_each(|archive| containerd::load(self.machine, self.binaries, archive))
     }
 
     /// etcd and the API server together, which waits for etcd; the rest once that answers.
@@ -135,7 +153,8 @@ impl Parts<'_> {
         controllers::proxy(&mut proxy, &self.record.name, self.record.addresses(), self.state, &kubeconfig)?;
         self.spawn("kube-proxy", proxy)?;
 
-        let manifests = addons::manifests(self.images, self.record.addresses(), self.state, &self.record.hosts);
+        let manifests =
+            addons::manifests(self.images, self.record.addresses(), self.state, &self.record.hosts);
         let mut apply = self.kubectl();
         run_with_input(apply.args(["apply", "--server-side", "--filename=-"]), &manifests).map(drop)
     }
@@ -143,9 +162,11 @@ impl Parts<'_> {
     fn wait_usable(&self) -> Result<()> {
         let deployments = ["deployment/coredns", "deployment/local-path-provisioner"];
         let mut wait = self.kubectl();
-        wait.args(["--namespace=kube-system", "wait", "--for=condition=Available", "--timeout=90s"]).args(deployments);
+        wait.args(["--namespace=kube-system", "wait", "--for=condition=Available", "--timeout=90s"])
+            .args(deployments);
         run(&mut wait).map(drop).with_context(|| {
-            let pods = run(self.kubectl().args(["--namespace=kube-system", "get", "pods,events", "--output=wide"]));
+            let pods =
+                run(self.kubectl().args(["--namespace=kube-system", "get", "pods,events", "--output=wide"]));
             format!("its own pods aren't ready:\n{}", pods.unwrap_or_default())
         })
     }
@@ -159,6 +180,7 @@ impl Parts<'_> {
     }
 
     fn spawn(&self, name: &str, command: Command) -> Result<Process> {
-        spawn(command, &self.state.join(format!("log/{name}.log"))).with_context(|| format!("starting {name}"))
+        spawn(command, &self.state.join(format!("log/{name}.log")))
+            .with_context(|| format!("starting {name}"))
     }
 }

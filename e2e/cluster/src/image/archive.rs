@@ -40,13 +40,15 @@ pub(super) fn of(image: &Image, layers: &[&Layer]) -> Result<Vec<u8>> {
     })
     .to_string();
     let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", manifest.as_bytes());
-    entry["annotations"] = json!({"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name});
+    entry["annotations"] =
+        json!({"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name});
     let index = json!({"schemaVersion": 2, "manifests": [entry]}).to_string();
 
     let mut tar = Builder::new(Vec::new());
     add(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     add(&mut tar, "index.json", index.as_bytes())?;
-    let blobs = layers.iter().map(|layer| layer.bytes.as_slice()).chain([config.as_bytes(), manifest.as_bytes()]);
+    let blobs =
+        layers.iter().map(|layer| layer.bytes.as_slice()).chain([config.as_bytes(), manifest.as_bytes()]);
     for blob in blobs {
         add(&mut tar, &format!("blobs/sha256/{}", digest::sha256(blob)), blob)?;
     }

@@ -15,25 +15,31 @@ use crate::{digest, lock, prerequisites, progress};
 const PACKAGES: &[&str] = &["libc6", "libgcc-s1", "ca-certificates"];
 
 /// Documentation, translations and character-set converters, which no program of ours reads.
-const LEFT_OUT: &[&str] = &["usr/share/doc", "usr/share/lintian", "usr/share/man", "gconv", "usr/sbin", "etc/ld.so.conf.d"];
+const LEFT_OUT: &[&str] =
+    &["usr/share/doc", "usr/share/lintian", "usr/share/man", "gconv", "usr/sbin", "etc/ld.so.conf.d"];
 
 /// The layer, with `more` packages, made once for each set of versions that the package lists offer.
 pub(super) fn layer(folder: &Path, more: &[&str]) -> Result<Layer> {
     let packages = [PACKAGES, more].concat();
     prerequisites::packages(&[("dpkg-deb", "dpkg"), ("apt-get", "apt")])?;
     let offered = offered(&packages)?;
-    let path = folder.join(format!("debian-{}.tar.zst", digest::short(format!("{offered}{LEFT_OUT:?}").as_bytes())));
+    let path =
+        folder.join(format!("debian-{}.tar.zst", digest::short(format!("{offered}{LEFT_OUT:?}").as_bytes())));
     let _lock = lock::hold(&folder.join("debian.lock"))?;
     if !path.exists() {
         let names = packages.join(", ");
-        progress::step(&format!("lower layer of images from the Debian packages {names}; happens once"), || {
-            let work = folder.join("debian.unfinished");
-            let _ = fs::remove_dir_all(&work);
-            fs::create_dir_all(work.join("root")).with_context(|| format!("making {}", work.display()))?;
-            let layer = assemble(&work, &packages)?;
-            fs::write(&path, layer.bytes).with_context(|| format!("writing {}", path.display()))?;
-            fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
-        })?;
+        progress::step(
+            &format!("lower layer of images from the Debian packages {names}; happens once"),
+            || {
+                let work = folder.join("debian.unfinished");
+                let _ = fs::remove_dir_all(&work);
+                fs::create_dir_all(work.join("root"))
+                    .with_context(|| format!("making {}", work.display()))?;
+                let layer = assemble(&work, &packages)?;
+                fs::write(&path, layer.bytes).with_context(|| format!("writing {}", path.display()))?;
+                fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
+            },
+        )?;
     }
     Layer::from_compressed(fs::read(&path).with_context(|| format!("reading {}", path.display()))?)
 }
@@ -41,13 +47,12 @@ pub(super) fn layer(folder: &Path, more: &[&str]) -> Result<Layer> {
 /// Names, versions and checksums of the packages.
 fn offered(packages: &[&str]) -> Result<String> {
     let list = || run(Command::new("apt-get").args(["download", "--print-uris"]).args(packages));
-    let uris = match list() {
-        Ok(uris) => uris,
-        Err(_) => {
-            prerequisites::root("to refresh the package lists")?;
-            run(Command::new("apt-get").args(["-q", "update"]))?;
-            list()?
-        }
+    let uris = if let Ok(uris) = list() {
+        uris
+    } else {
+        prerequisites::root("to refresh the package lists")?;
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        list()?
     };
     // Where they come from is the machine's own business and doesn't change what they are.
     Ok(uris.lines().map(|line| line.split(' ').skip(1).collect::<Vec<_>>().join(" ") + "\n").collect())
@@ -55,8 +60,13 @@ fn offered(packages: &[&str]) -> Result<String> {
 
 fn assemble(work: &Path, packages: &[&str]) -> Result<Layer> {
     let root = work.join("root");
-    run(Command::new("apt-get").args(["-q", "-o", "APT::Sandbox::User=root", "download"]).args(packages).current_dir(work))?;
-    for package in files(work)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
+    run(Command::new("apt-get")
+        .args(["-q", "-o", "APT::Sandbox::User=root", "download"])
+        .args(packages)
+        .current_dir(work))?;
+    for package in
+        files(work)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+    {
         run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(&root))?;
     }
     let mut entries = vec![
@@ -68,7 +78,8 @@ fn assemble(work: &Path, packages: &[&str]) -> Result<Layer> {
     ];
     let busybox = root.join("bin/busybox");
     if busybox.exists() {
-        for applet in run(Command::new(busybox).arg("--list"))?.lines().filter(|applet| *applet != "busybox") {
+        for applet in run(Command::new(busybox).arg("--list"))?.lines().filter(|applet| *applet != "busybox")
+        {
             entries.push(Entry::link(&format!("/bin/{applet}"), Path::new("busybox")));
         }
     }
@@ -94,7 +105,8 @@ fn collect(root: &Path, folder: &Path, entries: &mut Vec<Entry>) -> Result<()> {
         let about = fs::symlink_metadata(&path).with_context(|| format!("looking at {}", path.display()))?;
         let mode = about.permissions().mode() & 0o7777;
         if about.is_symlink() {
-            let target = fs::read_link(&path).with_context(|| format!("reading the link {}", path.display()))?;
+            let target =
+                fs::read_link(&path).with_context(|| format!("reading the link {}", path.display()))?;
             entries.push(Entry::link(&inside, &target));
         } else if about.is_dir() {
             entries.push(Entry::folder(&inside, mode));
@@ -107,7 +119,8 @@ fn collect(root: &Path, folder: &Path, entries: &mut Vec<Entry>) -> Result<()> {
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
+    let read = fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
     let mut files = read.with_context(|| format!("reading {}", folder.display()))?;
     files.sort();
     Ok(files)

@@ -1,0 +1,145 @@
+//! `cargo xtask test`: the levels of docs/architecture.md, lowest first. A test program named `level3_*` or `level4_*`,
+//! in whatever crate, belongs to that level; all other tests are levels 1 and 2.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use clap::{Args, Parser};
+use wickr_cluster::progress;
+
+use crate::cargo::{cargo, metadata, pass};
+use crate::check;
+
+/// Run the tests, all levels or one.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only this level: 0 checks, 1 and 2 without a cluster, 3 with an API server, 4 with whole clusters.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=4))]
+    level: Option<u8>,
+    /// Fault scenarios run for the times and tries that are promised, not the short form of 30 seconds.
+    #[arg(long)]
+    full: bool,
+}
+
+/// What the fault scenarios read: for how long, and how many tries.
+const FULL: &[(&str, &str)] = &[("WICKR_FOR", "10m"), ("WICKR_TRIES", "20")];
+
+/// Runs them; the first level that fails ends it.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let levels = Levels::find()?;
+    let asked = |level| arguments.level.is_none_or(|asked| asked == level);
+    if asked(0) {
+        progress::step("level 0: checks", || check::run(&Checks::parse_from(["check"]).all))?;
+    }
+    if asked(1) || asked(2) {
+        progress::step("levels 1 and 2: without a cluster", || levels.run_low())?;
+    }
+    for level in [3, 4].into_iter().filter(|level| asked(*level)) {
+        let targets = levels.of(level);
+        ensure!(!targets.is_empty() || arguments.level.is_none(), "no test program is named level{level}_*");
+        for (package, target) in targets {
+            progress::step(&format!("level {level}: {package} {target}"), || {
+                // One at a time: each starts clusters of its own on the same two cores.
+                let mut test = cargo(&[
+                    "test",
+                    "--locked",
+                    "--package",
+                    package,
+                    "--test",
+                    target,
+                    "--",
+                    "--test-threads=1",
+                ])?;
+                if arguments.full {
+                    test.envs(FULL.iter().copied());
+                }
+                pass(test)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// `check` without any choice.
+#[derive(Parser)]
+struct Checks {
+    #[command(flatten)]
+    all: check::Arguments,
+}
+
+/// Test programs of the upper levels: level, package, program.
+struct Levels(BTreeSet<(u8, String, String)>);
+
+impl Levels {
+    fn find() -> Result<Self> {
+        let metadata = metadata()?;
+        let mut found = BTreeSet::new();
+        for package in metadata.workspace_packages() {
+            for target in package.targets.iter().filter(|target| target.is_test()) {
+                if let Some(level) = level(&target.name) {
+                    found.insert((level, package.name.to_string(), target.name.clone()));
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    fn of(&self, level: u8) -> Vec<(&str, &str)> {
+        self.0
+            .iter()
+            .filter(|(at, ..)| *at == level)
+            .map(|(_, package, target)| (package.as_str(), target.as_str()))
+            .collect()
+    }
+
+    /// Everything else: whole packages without such programs, and the rest of those with some.
+    fn run_low(&self) -> Result<()> {
+        let metadata = metadata()?;
+        let upper: BTreeSet<&str> = self.0.iter().map(|(_, package, _)| package.as_str()).collect();
+        let mut test = cargo(&["test", "--locked", "--workspace"])?;
+        test.args(upper.iter().flat_map(|package| ["--exclude", package]));
+        pass(test)?;
+        for package in
+            metadata.workspace_packages().into_iter().filter(|package| upper.contains(package.name.as_str()))
+        {
+            let mut test = cargo(&["test", "--locked", "--package", package.name.as_str()])?;
+            let rest = package.targets.iter().filter(|target| level(&target.name).is_none());
+            let (mut any, mut names) = (false, Vec::new());
+            for target in rest {
+                if target.is_lib() {
+                    any = true;
+                    names.push("--lib".to_owned());
+                } else if target.is_bin() || target.is_test() {
+                    any = true;
+                    names.extend([
+                        if target.is_bin() { "--bin" } else { "--test" }.to_owned(),
+                        target.name.clone(),
+                    ]);
+                }
+            }
+            if any {
+                test.args(names);
+                pass(test)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 3 or 4 for `level3_*` and `level4_*`.
+fn level(target: &str) -> Option<u8> {
+    let (digit, _) = target.strip_prefix("level")?.split_once('_')?;
+    digit.parse().ok().filter(|level| matches!(level, 3 | 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_is_in_the_name() {
+        assert_eq!(level("level3_samples"), Some(3));
+        assert_eq!(level("level4"), None);
+        assert_eq!(level("in_process"), None);
+    }
+}
