@@ -10,6 +10,7 @@
 
 mod codec;
 mod credential;
+mod devices;
 mod error;
 mod extensions;
 mod group_rules;
@@ -28,6 +29,7 @@ mod suite;
 mod time;
 mod welcome;
 
+pub use devices::DeviceIssuers;
 pub use error::{E2eeError, MlsCause};
 pub use header::ApplicationHeader;
 pub use identity::{Identity, InvalidIdentity};

@@ -1,10 +1,10 @@
 //! Who is in a group, as URIs; kept beside the tree so that a look-up parses no certificate.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mls_rs::KeyPackage;
 use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{NewEpoch, Roster as MlsRoster};
+use mls_rs::group::{CachedProposal, NewEpoch, Roster as MlsRoster};
 use mls_rs_core::identity::SigningIdentity;
 use wickr_base::{MemberUri, UnixMillis};
 
@@ -102,4 +102,13 @@ impl Roster {
     pub(crate) fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
         self.by_leaf.values()
     }
+}
+
+/// The leaves that waiting proposals remove, in their order.
+pub(crate) fn removal_targets(waiting: &[CachedProposal]) -> BTreeSet<u32> {
+    let target = |cached: &CachedProposal| match cached.proposal() {
+        Proposal::Remove(removal) => Some(removal.to_remove()),
+        _ => None,
+    };
+    waiting.iter().filter_map(target).collect()
 }

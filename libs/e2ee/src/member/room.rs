@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use mls_rs::Group;
-use mls_rs::group::Sender;
-use mls_rs::group::proposal::Proposal;
 use wickr_base::{GroupId, MemberUri, Secret};
 use wickr_wire::content::Outer;
 
@@ -13,7 +11,7 @@ use super::buffer::Buffer;
 use super::engine::Config;
 use super::store::{Record, Store};
 use crate::leaf::Leaf;
-use crate::roster::Roster;
+use crate::roster::{Roster, removal_targets};
 use crate::{E2eeError, KeyPackageRef, Member, Network, RoomRules, encode_outer, extensions};
 
 /// A group and everything that is not yet saved of it.
@@ -174,14 +172,12 @@ impl Room {
         self.group.commit_required()
     }
 
-    /// Who is to be removed by the next commit.
+    /// Who is to be removed by the next commit, in the order of their leaves.
     pub fn pending_removals(&self) -> Vec<MemberUri> {
-        let targets = self.group.get_cached_proposals();
-        let targets = targets.iter().filter_map(|cached| match (cached.proposal(), cached.sender()) {
-            (Proposal::Remove(removal), Sender::Member(_) | Sender::External(_)) => Some(removal.to_remove()),
-            _ => None,
-        });
-        targets.filter_map(|index| self.roster.at(index)).map(|member| member.uri.clone()).collect()
+        removal_targets(&self.group.get_cached_proposals())
+            .into_iter()
+            .filter_map(|index| self.roster.at(index).map(|member| member.uri.clone()))
+            .collect()
     }
 
     pub(super) fn own_uri(&self) -> Result<&MemberUri, E2eeError> {

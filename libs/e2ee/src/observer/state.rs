@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use mls_rs::external_client::{ExternalGroup, ExternalReceivedMessage};
-use mls_rs::group::proposal::Proposal;
 use mls_rs::{MlsMessage, WireFormat};
 use wickr_base::{GroupId, MemberUri};
 
 use super::hub::{Config, Hub};
-use crate::roster::Roster;
+use crate::roster::{Roster, removal_targets};
 use crate::{E2eeError, Member, Refused, RoomRules, extensions};
 
 /// A group's public state at one epoch (RFC 9420 sections 7, 8.1). Cheap to clone (15 microseconds with 32 members,
@@ -79,22 +78,15 @@ impl Observer {
     /// Who is to be removed by the next commit: proposals of the hub and of devices that leave. No commit without them
     /// is taken, hence none ever carries over into another epoch.
     pub fn pending_removals(&self) -> Vec<MemberUri> {
-        let targets = self.pending_targets();
-        targets
-            .iter()
-            .filter_map(|(index, _)| self.roster.at(*index))
-            .map(|member| member.uri.clone())
-            .collect()
+        self.pending_targets().into_iter().map(|(_, uri)| uri).collect()
     }
 
-    /// Leaves that are to go.
+    /// Leaves that are to go, in their order.
     pub(super) fn pending_targets(&self) -> Vec<(u32, MemberUri)> {
-        let targets =
-            self.group.get_cached_proposals().into_iter().filter_map(|cached| match cached.proposal() {
-                Proposal::Remove(removal) => Some(removal.to_remove()),
-                _ => None,
-            });
-        targets.filter_map(|index| self.roster.at(index).map(|member| (index, member.uri.clone()))).collect()
+        removal_targets(&self.group.get_cached_proposals())
+            .into_iter()
+            .filter_map(|index| self.roster.at(index).map(|member| (index, member.uri.clone())))
+            .collect()
     }
 
     /// Checks a GroupInfo of this very epoch and says whose it is.

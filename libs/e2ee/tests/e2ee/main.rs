@@ -1,0 +1,12 @@
+//! One binary for all tests of this crate from outside: a world of keys (`world`), a modified client (`raw`), and what
+//! is proven with them.
+
+mod bit_flips;
+mod first_sight;
+mod member_refusals;
+mod races;
+mod raw;
+mod refusals;
+mod rooms;
+mod snapshots;
+mod world;
