@@ -92,6 +92,8 @@ problems! {
     SignInPending = "sign-in-pending", 202, "The person has not finished signing in.";
     SignInRefused = "sign-in-refused", 403, "The identity provider refused the sign-in.";
     SignInExpired = "sign-in-expired", 410, "The sign-in was not finished in time.";
+    HandleTaken = "handle-taken", 409, "The handle belongs to another account.";
+    DeviceLimit = "device-limit", 409, "The person has as many devices as are allowed.";
     NoProvider = "no-provider", 503, "No identity provider is in service.";
     ProviderUnreachable = "provider-unreachable", 503, "The identity provider can't be reached.";
     RehearsalFailed = "rehearsal-failed", 422, "The identity provider did not pass its rehearsal.";
