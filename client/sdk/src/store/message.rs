@@ -124,6 +124,18 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// This device's own message of that id.
+    pub fn own_message(&self, room: &RoomId, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let row = self.with("looking an own message up", |c| {
+            c.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM message WHERE room = ?1 AND id = ?2 AND mine"
+            ))?
+            .query_row(params![room.to_string(), id.0], Raw::read)
+            .optional()
+        })?;
+        row.map(|raw| self.open_message(raw)).transpose()
+    }
+
     /// Messages that arrived after `place`, oldest first, at most `limit`; of one room when given.
     pub fn messages_after(
         &self,

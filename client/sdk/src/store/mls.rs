@@ -1,62 +1,82 @@
-//! The tables under the MLS engine: groups, past epochs, key packages; in the same transactions as everything else.
+//! The MLS engine's records, in the same transactions as everything else (what they hold: `wickr_e2ee::Record`).
 
 use rusqlite::{OptionalExtension, params};
-use zeroize::Zeroizing;
+use wickr_base::{GroupId, Secret};
+use wickr_e2ee::Record;
 
 use super::{Store, StoreError};
 
-/// Which kind of MLS state; the numbers stand on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MlsTable {
-    Group = 1,
-    Epoch = 2,
-    KeyPackage = 3,
-}
+impl wickr_e2ee::Store for Store {
+    type Error = StoreError;
 
-impl MlsTable {
-    fn row(self, key: &[u8]) -> Vec<u8> {
-        [&[self as u8], key].concat()
+    fn load(&self, record: &Record<'_>) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        let key = record.to_string();
+        let sealed: Option<Vec<u8>> = self.with("reading MLS state", |c| {
+            c.prepare_cached("SELECT value FROM mls WHERE key = ?1")?
+                .query_row([&key], |row| row.get(0))
+                .optional()
+        })?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let opened = self.unseal_bytes("mls", key.as_bytes(), &sealed)?;
+        Ok(Some(Secret::new(opened.to_vec())))
+    }
+
+    fn save(&mut self, record: &Record<'_>, value: &[u8]) -> Result<(), StoreError> {
+        let key = record.to_string();
+        let sealed = self.seal_bytes("mls", key.as_bytes(), value)?;
+        self.with("writing MLS state", |c| {
+            c.prepare_cached("INSERT OR REPLACE INTO mls (key, value) VALUES (?1, ?2)")?
+                .execute(params![key, sealed])
+        })?;
+        Ok(())
+    }
+
+    fn delete(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+        self.with("deleting MLS state", |c| {
+            c.prepare_cached("DELETE FROM mls WHERE key = ?1")?.execute([record.to_string()])
+        })?;
+        Ok(())
     }
 }
 
 impl Store {
-    pub(crate) fn mls_get(
-        &self,
-        table: MlsTable,
-        key: &[u8],
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let sealed: Option<Vec<u8>> = self.with("reading MLS state", |c| {
-            c.prepare_cached("SELECT value FROM mls WHERE kind = ?1 AND key = ?2")?
-                .query_row(params![table as u8, key], |row| row.get(0))
-                .optional()
-        })?;
-        sealed.map(|sealed| self.unseal_bytes("mls", &table.row(key), &sealed)).transpose()
-    }
-
-    pub(crate) fn mls_put(&self, table: MlsTable, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let sealed = self.seal_bytes("mls", &table.row(key), value)?;
-        self.with("writing MLS state", |c| {
-            c.prepare_cached("INSERT OR REPLACE INTO mls (kind, key, value) VALUES (?1, ?2, ?3)")?
-                .execute(params![table as u8, key, sealed])
+    /// Deletes all that is kept of a group, also when it can't be opened any more.
+    pub(crate) fn forget_group(&self, group: &GroupId) -> Result<(), StoreError> {
+        let epochs = format!("epoch/{group}/*");
+        self.with("forgetting a group", |c| {
+            c.prepare_cached("DELETE FROM mls WHERE key = ?1 OR key = ?2 OR key GLOB ?3")?.execute(params![
+                Record::State(group).to_string(),
+                Record::Tree(group).to_string(),
+                epochs
+            ])
         })?;
         Ok(())
     }
+}
 
-    pub(crate) fn mls_delete(&self, table: MlsTable, key: &[u8]) -> Result<(), StoreError> {
-        self.with("deleting MLS state", |c| {
-            c.prepare_cached("DELETE FROM mls WHERE kind = ?1 AND key = ?2")?
-                .execute(params![table as u8, key])
-        })?;
-        Ok(())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use wickr_base::{Generation, RoomId, SeededRng};
+    use wickr_e2ee::Store as _;
 
-    /// Keys of that kind that start with `prefix`, in byte order.
-    pub(crate) fn mls_keys(&self, table: MlsTable, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let keys: Vec<Vec<u8>> = self.with("listing MLS state", |c| {
-            c.prepare_cached("SELECT key FROM mls WHERE kind = ?1 AND key >= ?2 ORDER BY key")?
-                .query_map(params![table as u8, prefix], |row| row.get(0))?
-                .collect()
-        })?;
-        Ok(keys.into_iter().take_while(|key| key.starts_with(prefix)).collect())
+    #[test]
+    fn forgetting_a_group_leaves_other_groups_alone() {
+        let rng = Arc::new(SeededRng::new(1));
+        let mut store = Store::in_memory(&Secret::new([1; 32]), rng.clone()).unwrap();
+        let room = RoomId::random("hq.example".parse().unwrap(), &*rng);
+        let (gone, stays) = (room.group(Generation(1)), room.group(Generation(10)));
+        for group in [&gone, &stays] {
+            for record in [Record::State(group), Record::Tree(group), Record::Epoch(group, 3)] {
+                store.save(&record, b"secret").unwrap();
+            }
+        }
+        store.forget_group(&gone).unwrap();
+        for (group, kept) in [(&gone, false), (&stays, true)] {
+            for record in [Record::State(group), Record::Tree(group), Record::Epoch(group, 3)] {
+                assert_eq!(store.load(&record).unwrap().is_some(), kept, "{record}");
+            }
+        }
     }
 }

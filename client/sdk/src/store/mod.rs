@@ -1,5 +1,6 @@
 //! The client store: SQLite with sealed values; one file for each thing kept, `database` for how.
 
+mod account;
 mod database;
 mod error;
 mod message;
@@ -12,12 +13,13 @@ mod room;
 mod schema;
 mod seal;
 
+pub use account::Account;
+pub(crate) use account::{Place, Session};
 pub use database::Store;
 pub use error::StoreError;
 pub use message::Message;
-pub(crate) use mls::MlsTable;
 pub use notice::Notice;
 pub use outbox::{Unsent, UnsentState};
 pub(crate) use own_commit::{CommitReason, OwnCommit};
-pub use room::{Membership, Room};
+pub use room::{Membership, Repair, Room};
 pub use seal::StoreKey;

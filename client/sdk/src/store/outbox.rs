@@ -1,6 +1,6 @@
 //! Messages that the relay has not acknowledged yet, in the order they were written.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use wickr_base::{MessageId, RoomId, UnixMillis};
 use wickr_wire::ProblemCode;
@@ -49,6 +49,19 @@ struct Sealed {
     state: UnsentState,
 }
 
+struct Raw {
+    place: i64,
+    room: String,
+    id: [u8; 16],
+    value: Vec<u8>,
+}
+
+impl Raw {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { place: row.get(0)?, room: row.get(1)?, id: row.get(2)?, value: row.get(3)? })
+    }
+}
+
 impl Unsent {
     /// A new one for the end of the queue.
     pub fn new(room: RoomId, id: MessageId, expires: UnixMillis, content: Vec<u8>, control: bool) -> Self {
@@ -69,30 +82,35 @@ impl Store {
 
     /// All unsent messages in order.
     pub fn unsent(&self) -> Result<Vec<Unsent>, StoreError> {
-        let rows: Vec<(i64, String, [u8; 16], Vec<u8>)> = self.with("reading unsent messages", |c| {
+        let rows: Vec<Raw> = self.with("reading unsent messages", |c| {
             c.prepare_cached("SELECT place, room, id, value FROM outbox ORDER BY place")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+                .query_map([], Raw::read)?
                 .collect()
         })?;
-        rows.into_iter()
-            .map(|(place, room, id, value)| {
-                let sealed: Sealed = self.unseal("outbox", &id, &value)?;
-                Ok(Unsent {
-                    place,
-                    room: room.parse().map_err(|_| StoreError::Damaged { table: "outbox" })?,
-                    id: MessageId(id),
-                    expires: sealed.expires,
-                    content: sealed.content,
-                    control: sealed.control,
-                    state: sealed.state,
-                })
-            })
-            .collect()
+        rows.into_iter().map(|raw| self.open_unsent(raw)).collect()
     }
 
     /// The unsent message of that id.
     pub fn unsent_by_id(&self, id: MessageId) -> Result<Option<Unsent>, StoreError> {
-        Ok(self.unsent()?.into_iter().find(|unsent| unsent.id == id))
+        let row = self.with("reading an unsent message", |c| {
+            c.prepare_cached("SELECT place, room, id, value FROM outbox WHERE id = ?1")?
+                .query_row([id.0], Raw::read)
+                .optional()
+        })?;
+        row.map(|raw| self.open_unsent(raw)).transpose()
+    }
+
+    fn open_unsent(&self, raw: Raw) -> Result<Unsent, StoreError> {
+        let sealed: Sealed = self.unseal("outbox", &raw.id, &raw.value)?;
+        Ok(Unsent {
+            place: raw.place,
+            room: raw.room.parse().map_err(|_| StoreError::Damaged { table: "outbox" })?,
+            id: MessageId(raw.id),
+            expires: sealed.expires,
+            content: sealed.content,
+            control: sealed.control,
+            state: sealed.state,
+        })
     }
 
     /// Notes that the relay refused it for good.

@@ -29,6 +29,8 @@ pub(crate) enum CommitReason {
     Remove(Vec<MemberUri>),
     /// Carries proposals of others, a renewed certificate, or just a fresh path.
     Path,
+    /// Not a commit but the start of that generation.
+    Generation(Generation),
 }
 
 impl Store {

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
-use wickr_base::{Generation, Incarnation, RoomId, Seq, UserId};
+use wickr_base::{Generation, GroupId, Incarnation, RoomId, Seq, UserId};
 
 use super::{Store, StoreError};
 
@@ -21,18 +21,33 @@ pub struct Room {
     pub name: Option<String>,
     /// Whether this device is in it.
     pub membership: Membership,
-    /// Users whom this device knows to have been members of the last generation; repair starts from them.
-    pub last_users: Vec<UserId>,
+    /// Users whom this device last knew to be members; repair starts from them.
+    pub users: Vec<UserId>,
     /// An empty path commit is still owed since joining.
     pub owes_path: bool,
-    /// The group must be made afresh (`NextGeneration`), and why.
-    pub repair: Option<String>,
+    /// The group must be made afresh (`NextGeneration`).
+    pub repair: Option<Repair>,
+    /// A newer generation has been joined already; its log begins after that place.
+    pub next: Option<(Generation, Seq)>,
+    /// The relay was restored: once there is a new generation, own messages go out again under their ids.
+    pub resend: bool,
+}
+
+/// Why a group is of no use any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// The generation that has to be followed by another one.
+    pub from: Generation,
+    /// What happened, for a person.
+    pub why: String,
 }
 
 /// Whether this device is in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Membership {
+    /// It is making the room; the relay has not confirmed it yet.
+    Creating,
     /// It is.
     Member,
     /// It has asked to leave; another member commits that.
@@ -51,10 +66,27 @@ impl Room {
             cursor,
             name: None,
             membership: Membership::Member,
-            last_users: Vec::new(),
+            users: Vec::new(),
             owes_path: false,
             repair: None,
+            next: None,
+            resend: false,
         }
+    }
+
+    /// Whether messages can be sent in it now.
+    pub fn is_usable(&self) -> bool {
+        self.membership == Membership::Member && self.repair.is_none()
+    }
+
+    /// Whether this device is in it, usable or not.
+    pub fn is_member(&self) -> bool {
+        matches!(self.membership, Membership::Member | Membership::Creating)
+    }
+
+    /// Its MLS group.
+    pub fn group(&self) -> GroupId {
+        self.id.group(self.generation)
     }
 }
 

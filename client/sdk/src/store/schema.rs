@@ -7,7 +7,7 @@ use super::StoreError;
 /// Each step is applied once, in order; `PRAGMA user_version` counts them. Never changed, only added to.
 const STEPS: &[&str] = &["
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE mls (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
+    CREATE TABLE mls (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE room (id TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE message (
         place INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,135 @@
+//! What must be looked after while connected: key packages, own devices in all rooms, certificate, expired messages.
+
+use std::sync::Arc;
+
+use wickr_base::RoomId;
+use wickr_wire::ProblemCode;
+use wickr_wire::relay::{KeyPackageCount, PublishKeyPackages, client_frame, reply};
+
+use super::agenda::Task;
+use super::commit::Wanted;
+use super::core::Core;
+use super::credentials::why;
+use crate::Error;
+use crate::net::Link;
+use crate::store::Membership;
+
+impl Core {
+    /// One round; what fails is said and tried in the next one, because none of it stops messages.
+    pub(super) async fn look_after(self: &Arc<Self>, link: &Link) {
+        let outcome = self.renew_certificate().await;
+        if matches!(outcome, Ok(true)) {
+            self.plan_renewals();
+        }
+        self.say("renewing the certificate", outcome.map(drop));
+        self.say("publishing key packages", self.publish_key_packages(link).await);
+        self.say("bringing own devices into rooms", self.bring_own_devices(link).await);
+        self.say("looking handles up", self.learn_handles().await);
+        self.say("purging expired messages", self.store.purge_expired(self.relay_now()).map(drop).map_err(Into::into));
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as what it is at the call")]
+    fn say(&self, doing: &str, outcome: Result<(), Error>) {
+        if let Err(error) = outcome {
+            tracing::info!("{doing}: {}", why(&error));
+        }
+    }
+
+    /// Keeps the pool filled, and a last-resort package there.
+    pub(super) async fn publish_key_packages(&self, link: &Link) -> Result<(), Error> {
+        let held = publish(link, PublishKeyPackages::default()).await?;
+        let timings = &self.environment.timings;
+        let missing = if held.one_time < timings.key_packages_low {
+            timings.key_packages_full.saturating_sub(held.one_time)
+        } else {
+            0
+        };
+        if missing == 0 && held.last_resort {
+            return Ok(());
+        }
+        let engine = self.engine();
+        let now = self.relay_now();
+        let packages = self.store.write(|| {
+            let mut store = self.store.clone();
+            let one_time = engine
+                .key_packages(missing as usize, now, &mut store)
+                .map_err(Error::mls("making key packages"))?;
+            let last_resort = if held.last_resort {
+                Vec::new()
+            } else {
+                engine.last_resort(now, &mut store).map_err(Error::mls("making the last-resort key package"))?
+            };
+            Ok::<_, Error>(PublishKeyPackages {
+                one_time: one_time.into_iter().map(Into::into).collect(),
+                last_resort: last_resort.into(),
+            })
+        })?;
+        publish(link, packages).await.map(drop)
+    }
+
+    /// A person's newer devices are brought into all rooms by the devices that are in them.
+    async fn bring_own_devices(self: &Arc<Self>, link: &Link) -> Result<(), Error> {
+        let token = self.token().await?;
+        let own = self.account();
+        let devices: Vec<_> = self
+            .sso()
+            .devices(&token)
+            .await?
+            .into_iter()
+            .filter(|device| device.revoked_at.is_none() && device.id != own.device)
+            .map(|device| device.id)
+            .collect();
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let mut lacking: Vec<RoomId> = Vec::new();
+        for room in self.store.rooms()? {
+            if !room.is_usable() {
+                continue;
+            }
+            let Some(group) = self.open(&room)? else { continue };
+            let leaving = group.pending_removals();
+            let is_in = |device| {
+                group.roster().any(|member| member.uri.device().is_some_and(|(_, other)| other == device))
+            };
+            if leaving.is_empty() && !devices.iter().all(|device| is_in(*device)) {
+                lacking.push(room.id);
+            }
+        }
+        for room in lacking {
+            let mut claimed = self.claim(link, &[own.user]).await?;
+            claimed.guests.retain(|guest| guest.uri.device().is_some_and(|(_, device)| devices.contains(&device)));
+            if !claimed.guests.is_empty() {
+                self.commit(&room, &Wanted::Add(claimed.guests)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a renewal each room gets the new certificate by a commit with a path.
+    fn plan_renewals(&self) {
+        for room in self.store.rooms().unwrap_or_default() {
+            if room.membership == Membership::Member {
+                self.plan(&room.id, Task::Path);
+            }
+        }
+    }
+
+    /// A change that need not be waited for.
+    pub(super) fn later(&self, room: RoomId, wanted: Wanted) {
+        self.wanted.lock().push((room, wanted));
+        self.work.notify_one();
+    }
+}
+
+async fn publish(link: &Link, packages: PublishKeyPackages) -> Result<KeyPackageCount, Error> {
+    match link.ask(client_frame::Body::PublishKeyPackages(packages)).await {
+        Ok(reply::Outcome::KeyPackageCount(count)) => Ok(count),
+        Ok(_) => Err(Error::Protocol("something else than the number of key packages")),
+        // The pool is full or busy: as good as filled.
+        Err(error) if error.code() == Some(ProblemCode::TooMany) => {
+            Ok(KeyPackageCount { one_time: u32::MAX, last_resort: true })
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,103 @@
+//! Who this device is: account, key, session, the network as last believed, and where it stands with the relay.
+
+use serde::{Deserialize, Serialize};
+use wickr_base::{DeviceId, Domain, Handle, Incarnation, MemberUri, Secret, UnixMillis, UserId};
+use wickr_policy::{JoinUrl, RootPin};
+
+use super::{Store, StoreError};
+
+/// The signed-in person on this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The network.
+    pub domain: Domain,
+    /// The person.
+    pub user: UserId,
+    /// The device.
+    pub device: DeviceId,
+    /// What the person is called in the directory.
+    pub handle: Handle,
+    /// The device's certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+impl Account {
+    /// The SAN URI of the certificate.
+    pub fn uri(&self) -> MemberUri {
+        MemberUri::Device { domain: self.domain.clone(), user: self.user, device: self.device }
+    }
+}
+
+/// The proof to the services for the next minutes.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) token: String,
+    pub(crate) expires: UnixMillis,
+}
+
+/// Where the device stands with the relay's store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) inbox: u64,
+}
+
+impl Store {
+    /// Who is signed in.
+    pub fn account(&self) -> Result<Option<Account>, StoreError> {
+        self.setting("account")
+    }
+
+    pub(crate) fn save_account(&self, account: &Account) -> Result<(), StoreError> {
+        self.put_setting("account", account)
+    }
+
+    /// The device's private key, PKCS#8.
+    pub(crate) fn device_key(&self) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        Ok(self.setting_bytes("device key")?.map(|key| Secret::new(key.to_vec())))
+    }
+
+    pub(crate) fn save_device_key(&self, pkcs8: &Secret<Vec<u8>>) -> Result<(), StoreError> {
+        self.put_setting_bytes("device key", pkcs8.expose())
+    }
+
+    pub(crate) fn session(&self) -> Result<Option<Session>, StoreError> {
+        self.setting("session")
+    }
+
+    pub(crate) fn save_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.put_setting("session", session)
+    }
+
+    /// How the network was joined.
+    pub fn join_url(&self) -> Result<Option<JoinUrl>, StoreError> {
+        self.setting("join")
+    }
+
+    /// The network document as served (it is checked again each time it is read), with the pins it may be under.
+    pub(crate) fn document(&self) -> Result<Option<(Vec<u8>, Vec<RootPin>)>, StoreError> {
+        let Some(body) = self.setting_bytes("document")? else { return Ok(None) };
+        Ok(Some((body.to_vec(), self.setting("pins")?.unwrap_or_default())))
+    }
+
+    pub(crate) fn save_document(
+        &self,
+        join: &JoinUrl,
+        body: &[u8],
+        pins: &[RootPin],
+    ) -> Result<(), StoreError> {
+        self.write(|| {
+            self.put_setting("join", join)?;
+            self.put_setting("pins", &pins)?;
+            self.put_setting_bytes("document", body)
+        })
+    }
+
+    pub(crate) fn place(&self) -> Result<Option<Place>, StoreError> {
+        self.setting("relay place")
+    }
+
+    pub(crate) fn save_place(&self, place: &Place) -> Result<(), StoreError> {
+        self.put_setting("relay place", place)
+    }
+}
