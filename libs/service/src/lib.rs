@@ -1,0 +1,34 @@
+//! Listeners, TLS with reload in place, health gates, shutdown in two stages, problems: what every service is made of.
+//!
+//! A service opens (`Service::open`), binds its three ports and runs with its routes; everything else here is
+//! used by that, or by the routes.
+
+#![warn(missing_docs)]
+
+mod accept;
+mod admin;
+mod atomic;
+mod config;
+mod connection;
+mod document;
+mod gates;
+mod limits;
+mod plain;
+mod problem;
+mod reload;
+mod service;
+mod shutdown;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use admin::{Caller, EVERY_SERVICE, Grant, StatusFn, status_fn};
+pub use atomic::write_atomically;
+pub use config::{Config, ConfigError, KeyFiles, Listen, Tls, WorkloadFiles};
+pub use connection::Peer;
+pub use document::{DocumentError, DocumentHolder, HeldDocument, PutError};
+pub use gates::{Gate, GateState, Gates};
+pub use limits::Limits;
+pub use problem::{JsonBody, ProblemResponse, refuse};
+pub use reload::{FilesError, Polled, Reloading};
+pub use service::{Addresses, Bound, Drained, Routes, Service, ServiceError};
+pub use shutdown::Shutdown;

@@ -1,0 +1,396 @@
+//! A service's life: open, bind, run, drain, close.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+use wickr_base::{Clock, Domain, SpiffeId, UnixMillis};
+use wickr_pki::tls::{
+    ALPN_H2, ALPN_HTTP1, Identity, ServerTrust, WorkloadTrust, client_config, server_config,
+};
+use wickr_pki::{PkiError, certificates_from_pem, describe};
+use wickr_telemetry::{Metrics, MetricsError, Unit};
+
+use crate::accept::{Meters, Port, accept};
+use crate::limits::{RequestMeters, guard};
+use crate::reload::Poll;
+use crate::{
+    Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen, Reloading,
+    Shutdown, StatusFn, WorkloadFiles, admin, plain,
+};
+
+/// How often files are looked at, at most 10 s after a change.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long after the deadline tasks get to notice it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// A service that has read its files and is about to listen.
+pub struct Service {
+    name: &'static str,
+    domain: Domain,
+    listen: Listen,
+    drain: Duration,
+    workload: WorkloadFiles,
+    grants: &'static [Grant],
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    gates: Gates,
+    listening: Gate,
+    shutdown: Shutdown,
+    documents: DocumentHolder,
+    public: Arc<Reloading<ServerConfig>>,
+    admin: Arc<Reloading<ServerConfig>>,
+    polled: Vec<Arc<dyn Poll>>,
+    connections: Meters,
+    requests: RequestMeters,
+    public_limits: Limits,
+    admin_limits: Limits,
+    look_every: Duration,
+}
+
+/// What a service answers with.
+pub struct Routes {
+    /// On the public port, beside the network document.
+    pub public: Router,
+    /// On the admin port, beside status and document; each needs a line in the service's grants.
+    pub admin: Router,
+    /// The service's own part of `/status`.
+    pub status: StatusFn,
+}
+
+/// Where it listens, ports chosen by the system included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// Clients.
+    pub public: SocketAddr,
+    /// Operator and services.
+    pub admin: SocketAddr,
+    /// Probes and metrics.
+    pub metrics: SocketAddr,
+}
+
+/// A service with its ports open.
+pub struct Bound {
+    service: Service,
+    public: TcpListener,
+    admin: TcpListener,
+    metrics: TcpListener,
+    addresses: Addresses,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that still ran at the deadline and were cut.
+    pub cut: usize,
+}
+
+/// Why a service can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Its certificates.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Its network document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Its metrics.
+    #[error("declaring the service's metrics")]
+    Metrics(#[from] MetricsError),
+    /// A port.
+    #[error("listening on {address} ({port})")]
+    Listen {
+        /// Which of the three.
+        port: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl Service {
+    /// Reads certificates and network document. `grants` says who may do what on the admin port beside what
+    /// every service grants.
+    pub fn open<S>(
+        config: &Config<S>,
+        name: &'static str,
+        grants: &'static [Grant],
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Result<Self, ServiceError> {
+        let gates = Gates::default();
+        let help = "When the certificate in use expires, by purpose.";
+        let expires = metrics.gauges("certificate_expires", Unit::Timestamp, help, &["purpose"])?;
+        let files = &config.tls.public;
+        let public = Reloading::load(
+            "public",
+            vec![files.certificate.clone(), files.key.clone()],
+            gates.gate("public-certificate"),
+            Some(expires.with_label_values(&["public"])),
+            {
+                let clock = Arc::clone(&clock);
+                move |contents| public_side(contents, Arc::clone(&clock))
+            },
+        )?;
+        let allowed: Vec<_> =
+            admin::roles(grants).into_iter().map(|role| SpiffeId::new(config.domain.clone(), role)).collect();
+        let admin = Reloading::load(
+            "workload",
+            workload_paths(&config.tls.workload),
+            gates.gate("workload-certificate"),
+            Some(expires.with_label_values(&["workload"])),
+            {
+                let clock = Arc::clone(&clock);
+                move |contents| admin_side(contents, &allowed, Arc::clone(&clock))
+            },
+        )?;
+        let documents = DocumentHolder::open(
+            config.domain.clone(),
+            (&config.document, &config.root, &config.data),
+            Arc::clone(&clock),
+            gates.gate("document"),
+            &metrics,
+        )?;
+        let listening = gates.gate("listeners");
+        let polled: Vec<Arc<dyn Poll>> = vec![public.clone(), admin.clone()];
+        Ok(Self {
+            name,
+            domain: config.domain.clone(),
+            listen: config.listen,
+            drain: config.drain.get(),
+            workload: config.tls.workload.clone(),
+            grants,
+            connections: Meters::declare(&metrics)?,
+            requests: RequestMeters::declare(&metrics)?,
+            clock,
+            metrics,
+            gates,
+            listening,
+            shutdown: Shutdown::default(),
+            documents,
+            public,
+            admin,
+            polled,
+            public_limits: Limits::PUBLIC,
+            admin_limits: Limits::ADMIN,
+            look_every: LOOK_EVERY,
+        })
+    }
+
+    /// The gates, for a service's own (its store, say).
+    pub fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// The document in force.
+    pub fn documents(&self) -> &DocumentHolder {
+        &self.documents
+    }
+
+    /// The two stages of stopping.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// The clock it was given.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The registry it was given.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Other limits on the public port (`Limits::PUBLIC`).
+    pub fn limit_public(&mut self, limits: Limits) {
+        self.public_limits = limits;
+    }
+
+    /// Other limits on the admin port (`Limits::ADMIN`).
+    pub fn limit_admin(&mut self, limits: Limits) {
+        self.admin_limits = limits;
+    }
+
+    /// Another interval between looks at the files (5 s).
+    pub fn look_every(&mut self, interval: Duration) {
+        self.look_every = interval;
+    }
+
+    /// For calling the admin port of another service: shows our workload certificate, expects one of `roles`
+    /// of our network, speaks HTTP/2 or 1.1, and follows our files when they change.
+    pub fn workload_client(&mut self, roles: &[&str]) -> Result<Arc<Reloading<ClientConfig>>, ServiceError> {
+        let allowed: Vec<_> = roles.iter().map(|role| SpiffeId::new(self.domain.clone(), role)).collect();
+        let clock = Arc::clone(&self.clock);
+        let client = Reloading::load(
+            "workload",
+            workload_paths(&self.workload),
+            self.gates.gate("workload-client"),
+            None,
+            move |contents| client_side(contents, &allowed, Arc::clone(&clock)),
+        )?;
+        self.polled.push(client.clone());
+        Ok(client)
+    }
+
+    /// Opens the three ports.
+    pub async fn bind(self) -> Result<Bound, ServiceError> {
+        let (public, public_at) = listen("public", self.listen.public).await?;
+        let (admin, admin_at) = listen("admin", self.listen.admin).await?;
+        let (metrics, metrics_at) = listen("metrics", self.listen.metrics).await?;
+        let addresses = Addresses { public: public_at, admin: admin_at, metrics: metrics_at };
+        tracing::info!(service = self.name, ?addresses, "listening");
+        Ok(Bound { service: self, public, admin, metrics, addresses })
+    }
+}
+
+impl Bound {
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Answers until told to stop; then takes nothing new on the public port, lets running work finish until
+    /// the deadline, and closes. The other two ports answer until the end.
+    pub async fn run(self, routes: Routes) -> Drained {
+        let Self { service, public, admin, metrics, .. } = self;
+        let (draining, closed) = service.shutdown.tokens();
+        let around = |routes, port, limits| {
+            guard(routes, port, limits, service.requests.clone(), Arc::clone(&service.clock))
+        };
+        let (clients, others) = (TaskTracker::new(), TaskTracker::new());
+        let port = |name, tcp, tls, app, limits, tracker: &TaskTracker| Port {
+            name,
+            tcp,
+            tls,
+            app: around(app, name, limits),
+            limits,
+            meters: service.connections.clone(),
+            tracker: tracker.clone(),
+        };
+        let for_admin = admin::routes(
+            routes.admin,
+            service.grants,
+            service.documents.clone(),
+            service.gates.clone(),
+            routes.status,
+        );
+        let for_public = routes.public.merge(service.documents.well_known());
+        let for_probes = plain::routes(service.gates.clone(), service.metrics.clone());
+        let tls = |side: &Reloading<ServerConfig>| -> Option<watch::Receiver<Arc<ServerConfig>>> {
+            Some(side.watch())
+        };
+        let limits = service.public_limits;
+        let public = port("public", public, tls(&service.public), for_public, limits, &clients);
+        let limits = service.admin_limits;
+        let admin = port("admin", admin, tls(&service.admin), for_admin, limits, &others);
+        let metrics = port("metrics", metrics, None, for_probes, Limits::METRICS, &others);
+        let public = tokio::spawn(accept(public, draining.clone(), closed.clone()));
+        tokio::spawn(accept(admin, closed.clone(), closed.clone()));
+        tokio::spawn(accept(metrics, closed.clone(), closed.clone()));
+        tokio::spawn(look(service.polled, service.documents.clone(), service.look_every, closed.clone()));
+        service.listening.open();
+
+        draining.cancelled().await;
+        service.listening.close("the service is shutting down");
+        tracing::info!(service = service.name, "draining");
+        // The loop ends at once and drops its socket: from here on nobody new gets in.
+        let _ = public.await;
+        clients.close();
+        let finished = tokio::select! {
+            done = tokio::time::timeout(service.drain, clients.wait()) => done.is_ok(),
+            () = closed.cancelled() => false,
+        };
+        let cut = if finished { 0 } else { clients.len() };
+        service.shutdown.close();
+        others.close();
+        let _ = tokio::time::timeout(LAST_MOMENT, async {
+            clients.wait().await;
+            others.wait().await;
+        })
+        .await;
+        tracing::info!(service = service.name, cut, "closed");
+        Drained { cut }
+    }
+}
+
+/// Looks at files and the document's age until all is closed.
+async fn look(
+    polled: Vec<Arc<dyn Poll>>,
+    documents: DocumentHolder,
+    every: Duration,
+    closed: tokio_util::sync::CancellationToken,
+) {
+    let mut tick = tokio::time::interval(every);
+    let polled = Arc::new(polled);
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        let all = Arc::clone(&polled);
+        let looked = tokio::task::spawn_blocking(move || {
+            for one in all.iter() {
+                one.poll();
+            }
+        });
+        if looked.await.is_err() {
+            tracing::error!("looking at the certificate files failed");
+        }
+        documents.judge();
+    }
+}
+
+async fn listen(port: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
+    let failed = |source| ServiceError::Listen { port, address, source };
+    let tcp = TcpListener::bind(address).await.map_err(failed)?;
+    let at = tcp.local_addr().map_err(failed)?;
+    Ok((tcp, at))
+}
+
+fn workload_paths(files: &WorkloadFiles) -> Vec<PathBuf> {
+    vec![files.certificate.clone(), files.key.clone(), files.anchors.clone()]
+}
+
+type Side<T> = Result<(Arc<T>, UnixMillis), PkiError>;
+
+fn public_side(contents: &[Vec<u8>], clock: Arc<dyn Clock>) -> Side<ServerConfig> {
+    let (identity, not_after) = identity(contents)?;
+    Ok((server_config(&identity, None, &[ALPN_H2, ALPN_HTTP1], clock)?, not_after))
+}
+
+fn admin_side(contents: &[Vec<u8>], allowed: &[SpiffeId], clock: Arc<dyn Clock>) -> Side<ServerConfig> {
+    let (identity, not_after) = identity(contents)?;
+    let clients = Some(trust(contents, allowed)?);
+    Ok((server_config(&identity, clients, &[ALPN_H2, ALPN_HTTP1], clock)?, not_after))
+}
+
+fn client_side(contents: &[Vec<u8>], allowed: &[SpiffeId], clock: Arc<dyn Clock>) -> Side<ClientConfig> {
+    let (identity, not_after) = identity(contents)?;
+    let server = ServerTrust::Workload(trust(contents, allowed)?);
+    Ok((Arc::new(client_config(Some(&identity), server, &[ALPN_H2, ALPN_HTTP1], clock)?), not_after))
+}
+
+/// The first file is the certificate, the second the key.
+fn identity(contents: &[Vec<u8>]) -> Result<(Identity, UnixMillis), PkiError> {
+    let [certificate, key, ..] = contents else {
+        return Err(PkiError::Pem("certificate and key are needed".to_owned()));
+    };
+    let identity = Identity::from_pem(certificate, key)?;
+    let not_after =
+        identity.chain().first().map_or(Ok(UnixMillis(0)), |leaf| Ok(describe(leaf)?.not_after))?;
+    Ok((identity, not_after))
+}
+
+/// The third file holds the anchors.
+fn trust(contents: &[Vec<u8>], allowed: &[SpiffeId]) -> Result<WorkloadTrust, PkiError> {
+    let anchors = contents.get(2).map_or(Ok(Vec::new()), |anchors| certificates_from_pem(anchors))?;
+    Ok(WorkloadTrust { anchors, allowed: allowed.to_vec() })
+}
