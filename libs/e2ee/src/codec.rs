@@ -58,6 +58,10 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(length).ok()?)
     }
 
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 /// Epochs before the current one whose messages can still be opened: the relay accepts messages of these (and only
 /// while no commit since removed a leaf), and the log delivers them before the next commit.
-pub(crate) const RETAINED_EPOCHS: u64 = 2;
+const RETAINED_EPOCHS: u64 = 2;
 
 type Bytes = Zeroizing<Vec<u8>>;
 
@@ -24,17 +24,21 @@ pub(crate) struct Buffer(Arc<Mutex<Records>>);
 struct Records {
     state: Option<Bytes>,
     epochs: BTreeMap<u64, Bytes>,
+    /// Which of the epochs the store has, right after `take_changes` was carried out.
+    stored_epochs: BTreeSet<u64>,
     changed_epochs: BTreeSet<u64>,
     dropped_epochs: BTreeSet<u64>,
     key_packages: BTreeMap<Vec<u8>, KeyPackageData>,
     used_key_packages: Vec<Vec<u8>>,
 }
 
-/// What has to be written, oldest decision first; taken out by `Buffer::take_changes`.
+/// What has to be written: drop first, then save. Taken out by `Buffer::take_changes`.
 pub(crate) struct Changes {
     pub(crate) state: Option<Bytes>,
     pub(crate) epochs: Vec<(u64, Bytes)>,
     pub(crate) dropped_epochs: BTreeSet<u64>,
+    /// All epochs that the store has once the rest is carried out.
+    pub(crate) stored_epochs: BTreeSet<u64>,
     pub(crate) used_key_packages: Vec<Vec<u8>>,
 }
 
@@ -45,8 +49,19 @@ impl Buffer {
         buffer
     }
 
-    pub(crate) fn add_epoch(&self, epoch: u64, data: Vec<u8>) {
-        self.0.lock().epochs.insert(epoch, Zeroizing::new(data));
+    pub(crate) fn add_stored_epoch(&self, epoch: u64, data: Vec<u8>) {
+        let mut records = self.0.lock();
+        records.epochs.insert(epoch, Zeroizing::new(data));
+        records.stored_epochs.insert(epoch);
+    }
+
+    /// Epochs that an earlier membership in the same group left behind.
+    pub(crate) fn drop_epochs(&self, epochs: impl IntoIterator<Item = u64>) {
+        self.0.lock().dropped_epochs.extend(epochs);
+    }
+
+    pub(crate) fn stored_epochs(&self) -> BTreeSet<u64> {
+        self.0.lock().stored_epochs.clone()
     }
 
     pub(crate) fn add_key_package(&self, id: Vec<u8>, data: KeyPackageData) {
@@ -61,6 +76,7 @@ impl Buffer {
     pub(crate) fn take_changes(&self) -> Changes {
         let mut records = self.0.lock();
         let changed = std::mem::take(&mut records.changed_epochs);
+        records.stored_epochs = records.epochs.keys().copied().collect();
         Changes {
             state: records.state.take(),
             epochs: changed
@@ -68,6 +84,7 @@ impl Buffer {
                 .filter_map(|epoch| records.epochs.get(&epoch).map(|data| (epoch, data.clone())))
                 .collect(),
             dropped_epochs: std::mem::take(&mut records.dropped_epochs),
+            stored_epochs: records.stored_epochs.clone(),
             used_key_packages: std::mem::take(&mut records.used_key_packages),
         }
     }

@@ -17,8 +17,9 @@ use mls_rs_core::key_package::KeyPackageData;
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
 use wickr_base::{GroupId, MemberUri, UnixMillis};
 
-use super::buffer::{Buffer, RETAINED_EPOCHS};
+use super::buffer::Buffer;
 use super::room::Room;
+use super::state;
 use super::store::{Record, Store};
 use crate::credential::Credentials;
 use crate::extensions::{self, ROOM};
@@ -126,6 +127,9 @@ impl Engine {
     /// Judged: signatures, tree and parent hashes, every leaf's chain, the confirmation tag, the room's rules and its
     /// external sender. Not judged: whether certificates and key packages are still valid now, so that one member's
     /// expired certificate can't block everyone who joins. A one-time key package is used up with `Room::save`.
+    ///
+    /// A device that was in the group before (removed and added again) joins anew: what is stored of the first time is
+    /// replaced.
     pub fn join<S: Store>(&self, welcome: &[u8], tree: &[u8], store: &S) -> Result<Room, E2eeError> {
         let step = "joining a group";
         let references = welcome_references(welcome).map_err(|_| E2eeError::NotForUs)?;
@@ -150,6 +154,10 @@ impl Engine {
         let (group, _) = client.join_group(Some(tree), &message, None).map_err(E2eeError::mls(step))?;
         let id = GroupId::from_bytes(group.group_id())
             .map_err(|_| E2eeError::Damaged { what: "the group id in the Welcome".to_owned() })?;
+        let before = store.load(&Record::State(&id)).map_err(E2eeError::store("reading a room"))?;
+        if let Some((epochs, _)) = before.as_ref().and_then(|state| state::decode(state.expose())) {
+            buffer.drop_epochs(epochs);
+        }
         Room::new(id, group, buffer, Arc::clone(&self.network), None)
     }
 
@@ -159,17 +167,17 @@ impl Engine {
         let Some(state) = load(Record::State(group))? else { return Ok(None) };
         let damaged = || E2eeError::Damaged { what: format!("the state of \"{group}\"") };
         let tree = load(Record::Tree(group))?.ok_or_else(damaged)?;
-        let buffer = Buffer::with_state(state.expose().clone());
+        let (epochs, snapshot) = state::decode(state.expose()).ok_or_else(damaged)?;
+        let buffer = Buffer::with_state(snapshot.to_vec());
         let tree = ExportedTree::mls_decode_exhaustive(tree.expose()).map_err(|_| damaged())?;
         let opened: Group<Config> = self
             .client(&buffer, UnixMillis(0))?
             .load_group_with_ratchet_tree(&group.to_bytes(), tree)
             .map_err(E2eeError::mls("opening a room"))?;
         let epoch = opened.current_epoch();
-        for earlier in epoch.saturating_sub(RETAINED_EPOCHS)..epoch {
-            if let Some(data) = load(Record::Epoch(group, earlier))? {
-                buffer.add_epoch(earlier, data.expose().clone());
-            }
+        for earlier in epochs {
+            let data = load(Record::Epoch(group, earlier))?.ok_or_else(damaged)?;
+            buffer.add_stored_epoch(earlier, data.expose().clone());
         }
         Room::new(group.clone(), opened, buffer, Arc::clone(&self.network), Some(epoch)).map(Some)
     }

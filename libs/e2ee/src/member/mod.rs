@@ -7,6 +7,7 @@ mod event;
 mod generation;
 mod process;
 mod room;
+mod state;
 mod store;
 
 pub use commit::{CommitOut, Invited};

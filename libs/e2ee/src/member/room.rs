@@ -9,6 +9,7 @@ use wickr_wire::content::Outer;
 
 use super::buffer::Buffer;
 use super::engine::Config;
+use super::state;
 use super::store::{Record, Store};
 use crate::leaf::Leaf;
 use crate::roster::{Roster, removal_targets};
@@ -56,14 +57,15 @@ impl Room {
         self.group.write_to_storage_without_ratchet_tree().map_err(E2eeError::mls("saving a room"))?;
         let changes = self.buffer.take_changes();
         let failed = E2eeError::store::<S::Error>;
-        if let Some(state) = changes.state {
+        for epoch in changes.dropped_epochs {
+            store.delete(&Record::Epoch(&self.id, epoch)).map_err(failed("deleting an earlier epoch"))?;
+        }
+        if let Some(snapshot) = changes.state {
+            let state = state::encode(&changes.stored_epochs, &snapshot);
             store.save(&Record::State(&self.id), &state).map_err(failed("saving the state of a room"))?;
         }
         for (epoch, data) in &changes.epochs {
             store.save(&Record::Epoch(&self.id, *epoch), data).map_err(failed("saving an earlier epoch"))?;
-        }
-        for epoch in changes.dropped_epochs {
-            store.delete(&Record::Epoch(&self.id, epoch)).map_err(failed("deleting an earlier epoch"))?;
         }
         for used in &changes.used_key_packages {
             if let Some(reference) = KeyPackageRef::from_slice(used) {
@@ -84,8 +86,7 @@ impl Room {
     /// Deletes everything that is stored of the group; for a room that was left, or a generation that ended.
     pub fn delete<S: Store>(self, store: &mut S) -> Result<(), E2eeError> {
         let failed = E2eeError::store::<S::Error>;
-        let epoch = self.epoch();
-        for earlier in epoch.saturating_sub(super::buffer::RETAINED_EPOCHS + 1)..epoch {
+        for earlier in self.buffer.stored_epochs() {
             store.delete(&Record::Epoch(&self.id, earlier)).map_err(failed("deleting an earlier epoch"))?;
         }
         store.delete(&Record::Tree(&self.id)).map_err(failed("deleting the tree of a room"))?;

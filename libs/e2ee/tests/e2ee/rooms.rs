@@ -343,3 +343,37 @@ fn the_next_generation_is_a_fresh_group_for_the_same_people() {
     let left: Vec<_> = alice.store.keys().collect();
     assert!(left.iter().all(|key| key.contains(&group.to_string())), "{left:?}");
 }
+
+#[test]
+fn a_device_that_is_added_again_before_it_saw_its_removal_joins_anew() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.device(), world.device());
+    let (rooms, mut relay) = world.room_of(&mut [&mut alice, &mut bob]);
+    let [mut a, mut b] = <[Room; 2]>::try_from(rooms).unwrap();
+    for _ in 0..2 {
+        let out = a.path_commit(world.now).unwrap();
+        relay.submit(&alice.uri, &out.commit).unwrap();
+        a.process(&out.commit, world.now).unwrap();
+        b.process(&out.commit, world.now).unwrap();
+    }
+    b.save(&mut bob.store).unwrap();
+    let out = a.remove(std::slice::from_ref(&bob.uri), world.now).unwrap();
+    relay.submit(&alice.uri, &out.commit).unwrap();
+    a.process(&out.commit, world.now).unwrap();
+    let package = bob.package(world.now);
+    let out = a.add(&[package.invited()], world.now).unwrap();
+    relay.submit(&alice.uri, &out.commit).unwrap();
+    a.process(&out.commit, world.now).unwrap();
+    let mut b = bob.join(&out, &relay);
+    for _ in 0..3 {
+        b = bob.reopen(&b);
+        let out = b.path_commit(world.now).unwrap();
+        relay.submit(&bob.uri, &out.commit).unwrap();
+        a.process(&out.commit, world.now).unwrap();
+        b.process(&out.commit, world.now).unwrap();
+        b.save(&mut bob.store).unwrap();
+    }
+    assert_eq!(bob.store.keys().filter(|key| key.starts_with("epoch/")).count(), 2);
+    let sealed = a.seal(b"welcome back", &outer(1)).unwrap();
+    assert_eq!(opened(b.process(&sealed, world.now).unwrap()).1, b"welcome back");
+}
