@@ -43,8 +43,11 @@ impl fmt::Display for Drift {
 /// Exact, because the API server's own field sets tell which lists are keyed, which are one value, and whether
 /// somebody else has changed a field of ours since (ownership moves with the change). Fields that others added
 /// are no drift. `None` means that an apply would change nothing.
+///
+/// One thing can't be told: an object that was only created so far is owned with the API server's defaults, so a
+/// field that is wanted no more looks like one of them. What is built therefore carries a hash of itself.
 pub fn drift(want: &Value, live: &Value, manager: &str, subresource: &str) -> Option<Drift> {
-    let fields = fields::owned(live, manager, subresource);
+    let fields = fields::claimed(want, live, manager, subresource);
     let walk = Walk { path: String::new(), root: true, metadata: false };
     walk.object(&fields, want.as_object()?, live)
 }
@@ -123,24 +126,13 @@ impl Walk {
     fn list(&self, fields: &Map<String, Value>, want: &[Value], live: &Value) -> Option<Drift> {
         let found = live.as_array().map(Vec::as_slice).unwrap_or_default();
         let mut matched = vec![false; want.len()];
-        for (key, below) in fields {
-            let (wanted_at, found) = if let Some(keys) = key.strip_prefix("k:") {
-                let keys: Value = serde_json::from_str(keys).unwrap_or_default();
-                (
-                    want.iter().position(|item| has_keys(item, &keys, true)),
-                    found.iter().find(|item| has_keys(item, &keys, false)),
-                )
-            } else if let Some(value) = key.strip_prefix("v:") {
-                let value: Value = serde_json::from_str(value).unwrap_or_default();
-                (want.iter().position(|item| *item == value), found.iter().find(|item| **item == value))
-            } else {
-                continue;
-            };
+        for (key, below) in fields.iter().filter(|(key, _)| key.starts_with("k:") || key.starts_with("v:")) {
             let next = Self { path: format!("{}[{}]", self.path, &key[2..]), root: false, metadata: false };
-            let Some(at) = wanted_at else { return Some(next.at(DriftKind::Unwanted)) };
+            let Some(at) = fields::entry_at(key, want) else { return Some(next.at(DriftKind::Unwanted)) };
             matched[at] = true;
+            let found = fields::entry_at(key, found).map_or(&Value::Null, |at| &found[at]);
             let below = below.as_object().cloned().unwrap_or_default();
-            if let Some(drift) = next.value(&below, &want[at], found.unwrap_or(&Value::Null)) {
+            if let Some(drift) = next.value(&below, &want[at], found) {
                 return Some(drift);
             }
         }
@@ -148,16 +140,6 @@ impl Walk {
         let next = Self { path: format!("{}[{at}]", self.path), root: false, metadata: false };
         Some(next.at(DriftKind::NotOurs))
     }
-}
-
-/// Whether a list entry has these keys; `defaulted`: a key that the API server fills in may be left out.
-fn has_keys(item: &Value, keys: &Value, defaulted: bool) -> bool {
-    keys.as_object().is_some_and(|keys| {
-        keys.iter().all(|(name, value)| match item.get(name) {
-            Some(found) => found == value,
-            None => defaulted && name == "protocol" && value == "TCP",
-        })
-    })
 }
 
 /// Whether `live` shows `want`: maps may hold more (defaults of a value that is owned as a whole), lists may not.
@@ -195,7 +177,7 @@ mod tests {
             "metadata": {
                 "name": "relay", "namespace": "hq", "uid": "1", "resourceVersion": "7",
                 "labels": {"wickr.dev/network": "hq", "team": "theirs"},
-                "managedFields": [{"manager": "wickr-network", "operation": "Update", "fieldsV1": fields}],
+                "managedFields": [{"manager": "wickr-network", "operation": "Apply", "fieldsV1": fields}],
             },
             "spec": {
                 "clusterIP": "10.0.0.1", "selector": {"role": "relay"}, "type": "NodePort",
@@ -270,6 +252,18 @@ mod tests {
             found(|want, _, _| want["spec"]["ports"][0]["nodePort"] = 30444.into()),
             told(".spec.ports[{\"port\":8443,\"protocol\":\"TCP\"}].nodePort differs")
         );
+    }
+
+    #[test]
+    fn defaults_that_came_with_a_create_are_no_drift_but_a_foreign_value_is() {
+        let live = |kind: &str| {
+            json!({"metadata": {"managedFields": [{"manager": "m", "operation": "Update",
+                "fieldsV1": {"f:spec": {"f:type": {}, "f:sessionAffinity": {}}}}]},
+                "spec": {"type": kind, "sessionAffinity": "None"}})
+        };
+        let want = json!({"spec": {"type": "NodePort"}});
+        assert_eq!(drift(&want, &live("NodePort"), "m", ""), None);
+        assert_eq!(drift(&want, &live("ClusterIP"), "m", "").unwrap().path, ".spec.type");
     }
 
     #[test]

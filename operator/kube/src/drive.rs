@@ -190,12 +190,16 @@ mod tests {
     }
 
     fn driver() -> (Driver, Queue, prometheus::Registry) {
-        let registry = prometheus::Registry::new();
+        let telemetry = wickr_telemetry::Metrics::new("operator");
         let queue = Queue::new();
         queue.open();
         let clock = Arc::new(ManualClock::at(UnixMillis(0)));
-        let metrics = Metrics::new(&registry).unwrap();
-        (Driver::new(queue.clone(), clock, Arc::new(SeededRng::new(1)), metrics), queue, registry)
+        let metrics = Metrics::new(&telemetry).unwrap();
+        (
+            Driver::new(queue.clone(), clock, Arc::new(SeededRng::new(1)), metrics),
+            queue,
+            telemetry.registry().clone(),
+        )
     }
 
     fn value(registry: &prometheus::Registry, name: &str, label: &str) -> f64 {

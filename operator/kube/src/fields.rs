@@ -9,12 +9,57 @@ const APPLY: &str = "Apply";
 /// Form: k8s.io/apimachinery FieldsV1, `f:<field>`, `k:<keys of a list entry>`, `v:<value of a set>`, `.`.
 pub(crate) fn owned(live: &Value, manager: &str, subresource: &str) -> Map<String, Value> {
     let mut all = Map::new();
+    for fields in entries(live).filter(|entry| is_of(entry, manager, subresource)).filter_map(fields_of) {
+        join(&mut all, fields);
+    }
+    all
+}
+
+/// The same, without what it owns only because the API server filled in defaults when it created the object:
+/// of fields from an operation other than Apply, those that `want` names.
+pub(crate) fn claimed(want: &Value, live: &Value, manager: &str, subresource: &str) -> Map<String, Value> {
+    let mut all = Map::new();
     for entry in entries(live).filter(|entry| is_of(entry, manager, subresource)) {
-        if let Some(fields) = entry["fieldsV1"].as_object() {
+        let Some(fields) = fields_of(entry) else { continue };
+        if entry["operation"] == APPLY {
             join(&mut all, fields);
+        } else {
+            join(&mut all, &named(fields, want));
         }
     }
     all
+}
+
+/// Of `fields`, those that `want` names; entries of lists are never filled in, so they all count.
+fn named(fields: &Map<String, Value>, want: &Value) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (key, below) in fields {
+        let inner = match key.strip_prefix("f:") {
+            Some(name) => want.get(name).filter(|value| !value.is_null()),
+            None => {
+                Some(want.as_array().and_then(|list| entry_at(key, list).map(|at| &list[at])).unwrap_or(want))
+            }
+        };
+        let Some(inner) = inner else { continue };
+        let below = below.as_object().map(|below| named(below, inner)).unwrap_or_default();
+        out.insert(key.clone(), Value::Object(below));
+    }
+    out
+}
+
+/// Where in a list the entry is that `k:<keys>` or `v:<value>` stands for; a protocol that is left out is TCP.
+pub(crate) fn entry_at(key: &str, list: &[Value]) -> Option<usize> {
+    if let Some(value) = key.strip_prefix("v:") {
+        let value: Value = serde_json::from_str(value).ok()?;
+        return list.iter().position(|item| *item == value);
+    }
+    let keys: Map<String, Value> = serde_json::from_str(key.strip_prefix("k:")?).ok()?;
+    list.iter().position(|item| {
+        keys.iter().all(|(name, value)| match item.get(name) {
+            Some(found) => found == value,
+            None => name == "protocol" && value == "TCP",
+        })
+    })
 }
 
 /// The entries of `live` such that what `manager` created with POST counts as applied by it.
@@ -42,6 +87,10 @@ pub(crate) fn retain_managers(live: &mut Value, keep: impl Fn(&str) -> bool) {
 
 fn entries(live: &Value) -> impl Iterator<Item = &Value> {
     live["metadata"]["managedFields"].as_array().into_iter().flatten()
+}
+
+fn fields_of(entry: &Value) -> Option<&Map<String, Value>> {
+    entry["fieldsV1"].as_object()
 }
 
 fn is_of(entry: &Value, manager: &str, subresource: &str) -> bool {

@@ -1,8 +1,7 @@
 //! What the operator counts; names and units in one place, nothing named in labels but controllers, classes, reasons.
 
-use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use wickr_telemetry::{MetricsError, Unit};
 
 use crate::Class;
 
@@ -52,62 +51,58 @@ impl Requests {
 pub const VERBS: &[&str] = &["get", "create", "apply", "patch", "delete", "status", "event"];
 
 impl Metrics {
-    /// Declares them all in `registry`; fails when a name is taken.
-    pub fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counters =
-            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
-                let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
-                registry.register(Box::new(vec.clone()))?;
-                Ok(vec)
-            };
-        let gauges = |name: &str, help: &str, labels: &[&str]| -> Result<GaugeVec, prometheus::Error> {
-            let vec = GaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(vec.clone()))?;
-            Ok(vec)
-        };
-        let duration = HistogramVec::new(
-            HistogramOpts::new("wickr_operator_reconcile_duration_seconds", "How long a pass takes.")
-                .buckets(vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
-            &["controller"],
-        )?;
-        registry.register(Box::new(duration.clone()))?;
-        let requests = counters(
-            "wickr_operator_requests_total",
-            "Requests to the API server, watches and their lists aside.",
+    /// Declares them all in `telemetry`; fails when a name is taken.
+    pub fn new(telemetry: &wickr_telemetry::Metrics) -> Result<Self, MetricsError> {
+        let requests = telemetry.counters(
+            "requests",
+            Unit::Count,
+            "Requests to the API server, watches and their lists aside, by verb.",
             &["verb"],
         )?;
         for verb in VERBS {
             requests.with_label_values(&[verb]);
         }
+        let both = |label| ["controller", label];
         Ok(Self {
-            reconciles: counters(
-                "wickr_operator_reconciles_total",
-                "Passes, by what they ended with.",
-                &["controller", "outcome"],
+            reconciles: telemetry.counters(
+                "reconciles",
+                Unit::Count,
+                "Passes over an object, by what they ended with.",
+                &both("outcome"),
             )?,
-            duration,
-            failures: counters(
-                "wickr_operator_failures_total",
+            duration: telemetry.histograms(
+                "reconcile_duration",
+                Unit::Seconds,
+                "How long a pass takes.",
+                &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0],
+                &["controller"],
+            )?,
+            failures: telemetry.counters(
+                "failures",
+                Unit::Count,
                 "Failed steps, by class.",
-                &["controller", "class"],
+                &both("class"),
             )?,
-            holding: gauges(
-                "wickr_operator_holding_objects",
-                "Objects that wait, by reason.",
-                &["controller", "reason"],
+            holding: telemetry.levels(
+                "holding_objects",
+                Unit::Count,
+                "Objects that wait, by what they wait for.",
+                &both("reason"),
             )?,
-            resting: gauges(
-                "wickr_operator_resting_objects",
+            resting: telemetry.levels(
+                "resting_objects",
+                Unit::Count,
                 "Objects that rest after a failure.",
                 &["controller"],
             )?,
-            depth: gauges(
-                "wickr_operator_queue_objects",
+            depth: telemetry.levels(
+                "queue_objects",
+                Unit::Count,
                 "Objects that wait for a worker.",
                 &["controller"],
             )?,
             requests: Requests(requests),
-            polls: Polls::new(registry)?,
+            polls: Polls::new(telemetry)?,
         })
     }
 
@@ -153,23 +148,17 @@ impl Metrics {
 }
 
 impl Polls {
-    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let polls = Self {
-            asked: IntCounter::new("wickr_operator_polls_total", "Questions asked of the services.")?,
-            failed: IntCounter::new("wickr_operator_poll_failures_total", "Questions without an answer.")?,
-            duration: Histogram::with_opts(
-                HistogramOpts::new(
-                    "wickr_operator_poll_duration_seconds",
-                    "How long a service takes to answer.",
-                )
-                .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0]),
+    fn new(telemetry: &wickr_telemetry::Metrics) -> Result<Self, MetricsError> {
+        Ok(Self {
+            asked: telemetry.counter("polls", Unit::Count, "Questions asked of the services.")?,
+            failed: telemetry.counter("poll_failures", Unit::Count, "Questions without an answer.")?,
+            duration: telemetry.histogram(
+                "poll_duration",
+                Unit::Seconds,
+                "How long a service takes to answer.",
+                &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0],
             )?,
-            targets: IntGauge::new("wickr_operator_poll_targets", "Services that are asked.")?,
-        };
-        registry.register(Box::new(polls.asked.clone()))?;
-        registry.register(Box::new(polls.failed.clone()))?;
-        registry.register(Box::new(polls.duration.clone()))?;
-        registry.register(Box::new(polls.targets.clone()))?;
-        Ok(polls)
+            targets: telemetry.gauge("poll_targets", Unit::Count, "Services that are asked.")?,
+        })
     }
 }

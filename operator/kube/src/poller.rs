@@ -258,7 +258,7 @@ mod tests {
         queue.open();
         let script = Arc::new(Script { answer: Mutex::new(answer), ..Script::default() });
         let clock = Arc::new(ManualClock::at(UnixMillis(1)));
-        let polls = crate::Metrics::new(&prometheus::Registry::new()).unwrap().polls();
+        let polls = crate::Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap().polls();
         let poller = Poller::new(script.clone(), clock, queue.clone(), polls);
         tokio::spawn(poller.clone().run());
         (poller, script, queue)

@@ -26,7 +26,7 @@ fn config_map() -> ApiResource {
 
 fn bench() -> Bench {
     let (cluster, cache, queue) = (FakeCluster::new(), Cache::default(), Queue::new());
-    let requests = Metrics::new(&prometheus::Registry::new()).unwrap().requests();
+    let requests = Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap().requests();
     let writer = Writer::new(cluster.client(), cache.clone(), "network", requests);
     Bench { cluster, cache, queue, writer }
 }
@@ -78,6 +78,7 @@ async fn what_was_created_is_no_drift_and_a_dropped_field_goes_with_the_next_app
     assert_eq!(drift(&want("1"), made.value(), "wickr-network", ""), None);
     let mut smaller = want("2");
     smaller["data"].as_object_mut().unwrap().remove("b");
+    smaller["metadata"]["annotations"] = json!({"hash": "2"});
     assert!(drift(&smaller, made.value(), "wickr-network", "").is_some());
     smaller["metadata"]["resourceVersion"] = made.resource_version().into();
     let applied = bench.writer.apply(&config_map(), &key(), &smaller).await.unwrap();

@@ -1,4 +1,4 @@
-//! Samples, fixtures and a fake API server for the tests of the operator.
+//! Samples, fixtures and a fake API server for tests of the operator.
 
 #[cfg(feature = "fake-cluster")]
 pub mod fake_cluster;
