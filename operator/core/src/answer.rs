@@ -1,0 +1,130 @@
+//! What relay and sso say on their admin port, as far as the operator uses it; further members are ignored.
+
+use serde::{Deserialize, Serialize};
+use wickr_base::UnixMillis;
+
+/// `GET /status` of a relay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RelayAnswer {
+    /// Number of the network document in force there; 0 before the first.
+    #[serde(default)]
+    pub document: u64,
+    /// The record that is written, synced and read back every 10 s.
+    pub canary: Check,
+    /// Its volume.
+    #[serde(default)]
+    pub disk: Option<Disk>,
+}
+
+/// `GET /status` of sso.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SsoAnswer {
+    /// Number of the network document in force there; 0 before the first.
+    #[serde(default)]
+    pub document: u64,
+    /// The identity provider in use.
+    #[serde(default)]
+    pub provider: ProviderAnswer,
+    /// A certificate issued and verified as a test, every 30 s.
+    pub certificate: Check,
+    /// People in the directory.
+    #[serde(default)]
+    pub users: i64,
+    /// Its volume.
+    #[serde(default)]
+    pub disk: Option<Disk>,
+}
+
+/// `provider` in sso's status.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProviderAnswer {
+    /// The provider in use.
+    #[serde(default)]
+    pub active: Option<ProviderInUse>,
+    /// The one before.
+    #[serde(default)]
+    pub previous: Option<ProviderInUse>,
+    /// Fetching the provider's discovery document, every 30 s.
+    #[serde(default)]
+    pub discovery: Option<Check>,
+    /// Fetching the provider's keys.
+    #[serde(default)]
+    pub keys: Option<Check>,
+    /// How far the provider's clock is from sso's, in milliseconds.
+    #[serde(default)]
+    pub clock_skew_ms: Option<i64>,
+}
+
+/// A provider as sso uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderInUse {
+    /// Its issuer.
+    pub issuer: String,
+    /// The client there.
+    pub client_id: String,
+    /// The operator's fingerprint of the settings.
+    pub generation: String,
+    /// Since when.
+    #[serde(default, with = "wickr_base::rfc3339::option")]
+    pub since: Option<UnixMillis>,
+}
+
+/// Something that a service tries again and again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Whether the last try worked.
+    pub ok: bool,
+    /// When that was.
+    #[serde(default, with = "wickr_base::rfc3339::option")]
+    pub at: Option<UnixMillis>,
+    /// What went wrong.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// A volume's figures, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// What can still be written.
+    pub free: u64,
+    /// What there is.
+    pub total: u64,
+}
+
+/// The public listener, asked through its Service with the right name, its chain checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicAnswer {
+    /// Number of the network document that it serves.
+    pub document: u64,
+}
+
+/// The answer to `POST /rehearse`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsalAnswer {
+    /// Whether every check passed.
+    pub passed: bool,
+    /// Whether it is in use now.
+    pub adopted: bool,
+    /// The checks, in their order.
+    #[serde(default)]
+    pub checks: Vec<RehearsalCheck>,
+}
+
+/// One check of a rehearsal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RehearsalCheck {
+    /// Discovery, IssuerMatch, Keys, Algorithms, ClockSkew, Certificates or DeviceGrant.
+    pub name: String,
+    /// Whether it passed.
+    pub ok: bool,
+    /// What was found.
+    #[serde(default)]
+    pub detail: String,
+}
+
+impl Disk {
+    /// Whether a service can't be trusted to write for long: under 2 % free, or under 16 MiB.
+    pub fn is_full(&self) -> bool {
+        self.free < 16 << 20 || self.free.saturating_mul(50) < self.total
+    }
+}

@@ -1,0 +1,79 @@
+//! Services: headless for admin ports, node ports for clients, one for the metrics of all.
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::metadata;
+use crate::network::ValidNetwork;
+use crate::{ADMIN_PORT, METRICS_PORT, PUBLIC_PORT, Role, labels};
+
+/// All of them.
+pub(super) fn services(network: &ValidNetwork) -> Vec<Service> {
+    let of_roles = Role::ALL.into_iter().flat_map(|role| [admin(network, role), public(network, role)]);
+    of_roles.chain([metrics(network)]).collect()
+}
+
+/// Pod by pod, ready or not: a service must be reachable for the operator before it is ready.
+fn admin(network: &ValidNetwork, role: Role) -> Service {
+    Service {
+        metadata: metadata::of_role(network, network.names.role(role), role),
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            publish_not_ready_addresses: Some(true),
+            selector: Some(labels::select_role(&network.names.network, role)),
+            ports: Some(vec![port("admin", ADMIN_PORT, None)]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// For clients.
+fn public(network: &ValidNetwork, role: Role) -> Service {
+    let node_port = match role {
+        Role::Relay => network.exposure.relay_port,
+        Role::Sso => network.exposure.sso_port,
+    };
+    Service {
+        metadata: metadata::of_role(network, network.names.public(role), role),
+        spec: Some(ServiceSpec {
+            type_: Some("NodePort".to_owned()),
+            selector: Some(labels::select_role(&network.names.network, role)),
+            ports: Some(vec![port("public", PUBLIC_PORT, Some(node_port))]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// For Prometheus; the annotations are those that its common scrape configuration reads.
+fn metrics(network: &ValidNetwork) -> Service {
+    let labels = labels::of_network(&network.names.network);
+    let mut metadata = metadata::owned(network, network.names.metrics(), labels);
+    let annotations =
+        [("prometheus.io/scrape", "true".to_owned()), ("prometheus.io/port", METRICS_PORT.to_string())];
+    metadata.annotations =
+        Some(annotations.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+    Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            publish_not_ready_addresses: Some(true),
+            selector: Some(labels::select_network(&network.names.network)),
+            ports: Some(vec![port("metrics", METRICS_PORT, None)]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn port(name: &str, port: u16, node_port: Option<u16>) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: port.into(),
+        protocol: Some("TCP".to_owned()),
+        target_port: Some(IntOrString::String(name.to_owned())),
+        node_port: node_port.map(Into::into),
+        ..ServicePort::default()
+    }
+}

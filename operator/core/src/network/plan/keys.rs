@@ -1,0 +1,221 @@
+//! Policy: keys that are missing or due are made, but never a durable one over data that was written under another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use serde_json::{Value, json};
+use wickr_base::UnixMillis;
+use wickr_policy::RootPin;
+
+use super::Draft;
+use crate::hold::HoldReason;
+use crate::live::annotation;
+use crate::network::keys::{self, KeyWanted};
+use crate::network::{CertificateSeen, KeyContent, KeySeen, KeySlot, NetworkSeen};
+use crate::put::{Put, Target};
+use crate::{KindRow, Role, Wanted, labels};
+
+const SECRET: KindRow = KindRow::of::<Secret>();
+const CLAIM: KindRow = KindRow::of::<PersistentVolumeClaim>();
+const STATEFUL_SET: KindRow = KindRow::of::<k8s_openapi::api::apps::v1::StatefulSet>();
+
+/// A key to be made in apply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyToIssue {
+    /// What is to be made, by whom it is signed, where it goes.
+    pub key: KeyWanted,
+    /// Why now.
+    pub because: IssueReason,
+    owner: Option<Value>,
+    namespace: String,
+    replaces: Option<Target>,
+}
+
+/// Why a key is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssueReason {
+    /// There is none.
+    Missing,
+    /// A third or less of its life is left.
+    Ending(UnixMillis),
+    /// It is not what it should be.
+    Unfit(String),
+}
+
+impl fmt::Display for IssueReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is none"),
+            Self::Ending(at) => write!(f, "it ends at {at}"),
+            Self::Unfit(why) => f.write_str(why),
+        }
+    }
+}
+
+impl KeyToIssue {
+    /// The write that keeps the key: a create, unless it is renewed in place.
+    pub fn put(&self, data: BTreeMap<String, Vec<u8>>) -> Put {
+        let certificate = data.contains_key(keys::CERTIFICATE);
+        let data: BTreeMap<String, ByteString> =
+            data.into_iter().map(|(key, bytes)| (key, ByteString(bytes))).collect();
+        let body = json!({
+            "metadata": {"labels": self.key.labels, "ownerReferences": self.owner.iter().collect::<Vec<_>>()},
+            "type": if certificate { "kubernetes.io/tls" } else { "Opaque" },
+            "data": data,
+        });
+        let why = self.because.to_string();
+        Put::over(SECRET, &self.namespace, &self.key.name, body, self.replaces.clone(), why)
+    }
+
+    /// Whether a key that is there is replaced.
+    pub fn is_renewal(&self) -> bool {
+        self.replaces.is_some()
+    }
+}
+
+/// What is to be done about one key.
+enum Due {
+    Nothing,
+    Issue(IssueReason),
+    Hold(HoldReason, String, &'static str),
+}
+
+pub(super) fn issue_what_is_due(draft: &mut Draft<'_>) {
+    let network = draft.network;
+    let data_root = data_root(draft);
+    let mut blocked = false;
+    let mut made = 0;
+    for key in keys::wanted(network) {
+        let object = format!("Secret {}/{}", network.names.namespace, key.name);
+        let seen = draft.seen.keys.get(&key.slot);
+        // Somebody else's, or going: `names` says so already.
+        if seen.is_some_and(|seen| is_foreign(seen, draft)) {
+            blocked = true;
+            continue;
+        }
+        match judge(&key, seen, draft.seen, data_root, draft.now) {
+            Due::Nothing => {}
+            Due::Issue(because) => {
+                made += usize::from(because == IssueReason::Missing);
+                let owner = (!key.slot.is_durable()).then(|| json!(network.owner));
+                let live = draft.seen.live.value(SECRET, &key.name);
+                let replaces = live.map(|live| Target::seen(SECRET, live));
+                let namespace = network.names.namespace.clone();
+                draft.plan.issue.push(KeyToIssue { key, because, owner, namespace, replaces });
+            }
+            Due::Hold(reason, message, next) => {
+                blocked = true;
+                draft.hold(reason, object, None, message, next);
+            }
+        }
+    }
+    if blocked {
+        // What can't be signed for is not made either; pods that run keep the keys they have.
+        draft.plan.issue.clear();
+        draft.leave_out(|wanted| is_first_of_its_kind(wanted, draft.seen));
+    } else if made > 0 {
+        let object = format!("WickrNetwork {}/{}", network.names.namespace, network.names.network);
+        let message = format!("{made} keys are made; volumes and pods come in the next pass");
+        draft.hold(HoldReason::KeysBeingMade, object, None, message, "nothing: it takes seconds");
+        draft.leave_out(|wanted| is_first_of_its_kind(wanted, draft.seen));
+        draft.recheck_in(Duration::from_secs(1));
+    }
+}
+
+/// Volumes and pods that are not there yet: they wait for the keys.
+fn is_first_of_its_kind(wanted: &Wanted, seen: &NetworkSeen) -> bool {
+    (wanted.kind == CLAIM || wanted.kind == STATEFUL_SET)
+        && seen.live.value(wanted.kind, &wanted.name).is_none()
+}
+
+/// The root that existing data was written under.
+fn data_root(draft: &Draft<'_>) -> Option<RootPin> {
+    let claims = Role::ALL.map(|role| draft.network.names.data(role));
+    claims.iter().find_map(|name| annotation(draft.seen.live.value(CLAIM, name)?, labels::ROOT)?.parse().ok())
+}
+
+fn is_foreign(seen: &KeySeen, draft: &Draft<'_>) -> bool {
+    seen.going || seen.domain.as_deref().is_some_and(|domain| domain != draft.network.domain.as_str())
+}
+
+fn judge(
+    key: &KeyWanted,
+    seen: Option<&KeySeen>,
+    all: &NetworkSeen,
+    data_root: Option<RootPin>,
+    now: UnixMillis,
+) -> Due {
+    const RESTORE: &str = "restore the Secret from a backup, or delete the network's volumes to start anew";
+    let durable = key.slot.is_durable();
+    let Some(seen) = seen else {
+        return match data_root {
+            Some(root) if durable => Due::Hold(
+                HoldReason::KeyLost,
+                format!("it is gone, and data written under root {root} needs it"),
+                RESTORE,
+            ),
+            _ => Due::Issue(IssueReason::Missing),
+        };
+    };
+    let certificate = match &seen.content {
+        Ok(KeyContent::Random { .. }) => return Due::Nothing,
+        Ok(KeyContent::Certificate(certificate)) => certificate,
+        Err(why) if durable => {
+            return Due::Hold(HoldReason::KeyUnreadable, why.clone(), "restore the Secret from a backup");
+        }
+        Err(why) => return Due::Issue(IssueReason::Unfit(why.clone())),
+    };
+    if key.slot == KeySlot::Root
+        && let Some(root) = data_root.filter(|root| root.0 != certificate.fingerprint)
+    {
+        let message = format!("it is another root than {root}, which the data was written under");
+        return Due::Hold(HoldReason::KeyMismatch, message, RESTORE);
+    }
+    if let Some(why) = unfit(key, certificate, all) {
+        return if durable {
+            Due::Hold(
+                HoldReason::KeyMismatch,
+                why,
+                "restore all of the network's Secrets from the same backup",
+            )
+        } else {
+            Due::Issue(IssueReason::Unfit(why))
+        };
+    }
+    ending(durable, certificate, now)
+}
+
+/// Why a certificate is not the one that should be there.
+fn unfit(key: &KeyWanted, certificate: &CertificateSeen, all: &NetworkSeen) -> Option<String> {
+    let signer = key.signed_by.and_then(|slot| all.certificate(slot));
+    if let Some(signer) = signer
+        && certificate.issuer != Some(signer.fingerprint)
+    {
+        return Some("it was signed by another issuer than the one that is there".to_owned());
+    }
+    let domain = key.labels.get(labels::DOMAIN)?.parse().ok()?;
+    if let Some(uri) = key.make.uri(&domain).filter(|uri| certificate.uris != [uri.as_str()]) {
+        return Some(format!("it is for \"{}\", not for \"{uri}\"", certificate.uris.join(", ")));
+    }
+    let dns = key.make.dns();
+    (dns.iter().any(|name| !certificate.dns.contains(name)))
+        .then(|| format!("it is for \"{}\", not for \"{}\"", certificate.dns.join(", "), dns.join(", ")))
+}
+
+fn ending(durable: bool, certificate: &CertificateSeen, now: UnixMillis) -> Due {
+    let end = certificate.not_after;
+    if durable {
+        return if now >= end {
+            let next =
+                "restore it from a backup that still holds, or delete the network's volumes to start anew";
+            Due::Hold(HoldReason::KeyExpired, format!("it ended at {end}"), next)
+        } else {
+            Due::Nothing
+        };
+    }
+    let life = end.since(certificate.not_before);
+    if end.since(now) <= life / 3 { Due::Issue(IssueReason::Ending(end)) } else { Due::Nothing }
+}

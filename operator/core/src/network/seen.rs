@@ -1,0 +1,186 @@
+//! What gather saw of a network: its live children, its keys read from them, its pods and the poller's answers.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use serde_json::Value;
+use wickr_base::UnixMillis;
+use wickr_pki::trust::{DocumentBody, read_document_whenever};
+use wickr_pki::{certificates_from_pem, describe, fingerprint_spki};
+use wickr_policy::{Der, NetworkDocument, RootPin};
+
+use super::KeySlot;
+use super::keys::{CERTIFICATE, ISSUED_BY, SEAL};
+use crate::live::{is_going, label};
+use crate::{KindRow, Live, Names, Poll, PublicAnswer, RelayAnswer, Role, SsoAnswer, labels};
+
+/// Key of the document's ConfigMap: the signed document as it is served.
+pub const DOCUMENT_KEY: &str = "document.json";
+/// Key of the document's ConfigMap: the root, PEM.
+pub const ROOT_KEY: &str = "root.crt";
+
+/// What gather saw.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkSeen {
+    /// The children, whole.
+    pub live: Live,
+    /// The keys among them.
+    pub keys: BTreeMap<KeySlot, KeySeen>,
+    /// The root's pin.
+    pub root: Option<RootPin>,
+    /// The signed document, when there is one that holds under the root.
+    pub document: Option<DocumentSeen>,
+    /// The pods.
+    pub pods: Vec<Pod>,
+    /// What relays said, by pod.
+    pub relay: BTreeMap<String, Poll<RelayAnswer>>,
+    /// What sso said, by pod.
+    pub sso: BTreeMap<String, Poll<SsoAnswer>>,
+    /// What the public listeners said.
+    pub public: BTreeMap<Role, Poll<PublicAnswer>>,
+}
+
+/// A key that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeySeen {
+    /// `wickr.dev/network` of its Secret.
+    pub network: Option<String>,
+    /// `wickr.dev/domain` of its Secret.
+    pub domain: Option<String>,
+    /// Whether its Secret is being deleted.
+    pub going: bool,
+    /// What is in it, or why that can't be read.
+    pub content: Result<KeyContent, String>,
+}
+
+/// What is in a key's Secret, without the private key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyContent {
+    /// A certificate.
+    Certificate(CertificateSeen),
+    /// Random bytes.
+    Random {
+        /// How many.
+        bytes: usize,
+    },
+}
+
+/// What matters of a certificate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CertificateSeen {
+    /// The certificate.
+    pub der: Der,
+    /// SAN: URIs.
+    pub uris: Vec<String>,
+    /// SAN: DNS names.
+    pub dns: Vec<String>,
+    /// Valid from.
+    pub not_before: UnixMillis,
+    /// Valid until.
+    pub not_after: UnixMillis,
+    /// SHA-256 of its public key.
+    pub fingerprint: [u8; 32],
+    /// SHA-256 of the public key of who signed it, as `ca.crt` has it.
+    pub issuer: Option<[u8; 32]>,
+}
+
+/// The signed document that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentSeen {
+    /// What it says.
+    pub document: NetworkDocument,
+    /// As it is served, for `PUT /document`.
+    pub body: DocumentBody,
+}
+
+impl NetworkSeen {
+    /// Reads keys and document out of the children. `live` holds the objects with the network's label.
+    pub fn read(names: &Names, live: Live, pods: Vec<Pod>, now: UnixMillis) -> Self {
+        let keys = read_keys(names, &live);
+        let root = match keys.get(&KeySlot::Root).map(|key| &key.content) {
+            Some(Ok(KeyContent::Certificate(root))) => Some(RootPin(root.fingerprint)),
+            _ => None,
+        };
+        let document = root.and_then(|root| read_document(names, &live, root, now));
+        Self { live, keys, root, document, pods, ..Self::default() }
+    }
+
+    /// The certificate in a slot, when it can be read.
+    pub fn certificate(&self, slot: KeySlot) -> Option<&CertificateSeen> {
+        match &self.keys.get(&slot)?.content {
+            Ok(KeyContent::Certificate(certificate)) => Some(certificate),
+            Ok(KeyContent::Random { .. }) | Err(_) => None,
+        }
+    }
+}
+
+impl CertificateSeen {
+    /// Reads the first certificate of `certificate`, signed by the first of `issued_by`; both PEM.
+    pub fn read(certificate: &[u8], issued_by: Option<&[u8]>) -> Result<Self, String> {
+        let first = |pem: &[u8], what: &str| {
+            let list = certificates_from_pem(pem).map_err(|error| format!("{what}: {error}"))?;
+            list.into_iter().next().ok_or_else(|| format!("{what}: there is no certificate in it"))
+        };
+        let der = first(certificate, CERTIFICATE)?;
+        let about = describe(&der).map_err(|error| format!("{CERTIFICATE}: {error}"))?;
+        let fingerprint = fingerprint_spki(&der).map_err(|error| format!("{CERTIFICATE}: {error}"))?;
+        let issuer = match issued_by {
+            Some(pem) => {
+                let issuer = first(pem, ISSUED_BY)?;
+                Some(fingerprint_spki(&issuer).map_err(|error| format!("{ISSUED_BY}: {error}"))?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            der: Der::new(der.to_vec()),
+            uris: about.uris,
+            dns: about.dns,
+            not_before: about.not_before,
+            not_after: about.not_after,
+            fingerprint,
+            issuer,
+        })
+    }
+}
+
+const SECRET: KindRow = KindRow::of::<Secret>();
+
+fn read_keys(names: &Names, live: &Live) -> BTreeMap<KeySlot, KeySeen> {
+    let read = |slot| {
+        let object = live.value(SECRET, &names.secret(slot))?;
+        Some((slot, read_key(slot, object, live.get::<Secret>(&names.secret(slot)))))
+    };
+    KeySlot::ALL.into_iter().filter_map(read).collect()
+}
+
+fn read_key(slot: KeySlot, object: &Value, secret: Option<Secret>) -> KeySeen {
+    let data = secret.and_then(|secret| secret.data).unwrap_or_default();
+    let content = match slot {
+        KeySlot::SsoSeal => match data.get(SEAL) {
+            Some(bytes) if bytes.0.len() == 32 => Ok(KeyContent::Random { bytes: 32 }),
+            Some(bytes) => Err(format!("{SEAL} has {} bytes, not 32", bytes.0.len())),
+            None => Err(format!("it has no {SEAL}")),
+        },
+        _ => match data.get(CERTIFICATE) {
+            Some(pem) => {
+                let issued_by = data.get(ISSUED_BY).map(|pem| pem.0.as_slice());
+                CertificateSeen::read(&pem.0, issued_by).map(KeyContent::Certificate)
+            }
+            None => Err(format!("it has no {CERTIFICATE}")),
+        },
+    };
+    KeySeen {
+        network: label(object, labels::NETWORK).map(str::to_owned),
+        domain: label(object, labels::DOMAIN).map(str::to_owned),
+        going: is_going(object),
+        content,
+    }
+}
+
+fn read_document(names: &Names, live: &Live, root: RootPin, now: UnixMillis) -> Option<DocumentSeen> {
+    let map: ConfigMap = live.get(&names.document())?;
+    let json = map.data?.remove(DOCUMENT_KEY)?;
+    let trusted = read_document_whenever(json.as_bytes(), &[root], now).ok()?;
+    let body = serde_json::from_str(&json).ok()?;
+    Some(DocumentSeen { document: trusted.document, body })
+}

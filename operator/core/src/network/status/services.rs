@@ -1,0 +1,131 @@
+//! RelayReady and SsoReady: what the services say of themselves, else why they can't say it.
+
+use wickr_base::UnixMillis;
+
+use super::{Pass, is_fresh, pods};
+use crate::answer::Check;
+use crate::condition::Fact;
+use crate::{Poll, Role};
+
+pub(super) fn relay(pass: &Pass<'_>) -> Fact {
+    let poll = pass.seen.relay.get(&pass.names.pod(Role::Relay));
+    let answer = match alive(pass, Role::Relay, poll) {
+        Ok(answer) => answer,
+        Err(fact) => return fact,
+    };
+    let said = told(&answer.canary, pass.now);
+    match said {
+        Said::Fine => {
+            Fact::yes("CanaryRead", "a record was written, synced and read back within the last minute")
+        }
+        Said::Stale => stale(pass, Role::Relay, "CanaryStale", "no record was written, synced and read back"),
+        Said::Failed(why) => failed(
+            pass,
+            Role::Relay,
+            "CanaryFailed",
+            &format!("a record could not be written, synced and read back: {why}"),
+        ),
+    }
+}
+
+pub(super) fn sso(pass: &Pass<'_>) -> Fact {
+    let poll = pass.seen.sso.get(&pass.names.pod(Role::Sso));
+    let answer = match alive(pass, Role::Sso, poll) {
+        Ok(answer) => answer,
+        Err(fact) => return fact,
+    };
+    match told(&answer.certificate, pass.now) {
+        Said::Fine => Fact::yes(
+            "CertificateIssued",
+            "a test certificate was issued and verified within the last minute",
+        ),
+        Said::Stale => {
+            stale(pass, Role::Sso, "CertificateStale", "no test certificate was issued and verified")
+        }
+        Said::Failed(why) => failed(
+            pass,
+            Role::Sso,
+            "CertificateFailed",
+            &format!("a test certificate could not be issued and verified: {why}"),
+        ),
+    }
+}
+
+/// What a service said about something that it tries again and again.
+pub(super) enum Said {
+    Fine,
+    Stale,
+    Failed(String),
+}
+
+pub(super) fn told(check: &Check, now: UnixMillis) -> Said {
+    if !check.ok {
+        return Said::Failed(check.error.clone().unwrap_or_else(|| "no reason was given".to_owned()));
+    }
+    if is_fresh(check.at, now) { Said::Fine } else { Said::Stale }
+}
+
+/// The answer of a service that lives, or the condition that says why there is none.
+pub(super) fn alive<'a, T>(pass: &Pass<'_>, role: Role, poll: Option<&'a Poll<T>>) -> Result<&'a T, Fact> {
+    let trouble = pods::trouble(pass, role).map(|trouble| Fact::no(trouble.reason, trouble.message));
+    match poll.unwrap_or(&Poll::Never) {
+        Poll::Answered { at, answer } if is_fresh(Some(*at), pass.now) => Ok(answer),
+        Poll::Answered { .. } => Err(trouble.unwrap_or_else(|| {
+            Fact::no(
+                pods::by_role(role, "RelayNotAsked", "SsoNotAsked"),
+                format!(
+                    "{role} was last asked more than a minute ago. Next: see the operator's log and health."
+                ),
+            )
+        })),
+        Poll::Failed { error, .. } => Err(trouble.unwrap_or_else(|| {
+            Fact::no(
+                pods::by_role(role, "RelayUnreachable", "SsoUnreachable"),
+                format!(
+                    "{} doesn't answer: {error}. Next: kubectl logs -n {} {}.",
+                    address(pass, role),
+                    pass.names.namespace,
+                    pass.names.pod(role)
+                ),
+            )
+        })),
+        Poll::Never => Err(trouble.unwrap_or_else(|| never(pass, role))),
+    }
+}
+
+fn never(pass: &Pass<'_>, role: Role) -> Fact {
+    if pods::is_there(pass, role) {
+        Fact::unknown(
+            pods::by_role(role, "RelayNotAsked", "SsoNotAsked"),
+            format!("{role} has not been asked yet. Next: nothing."),
+        )
+    } else {
+        Fact::unknown(
+            pods::by_role(role, "RelayNoPod", "SsoNoPod"),
+            format!("{role} has no pod yet. Next: see condition Progressing."),
+        )
+    }
+}
+
+fn stale(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact {
+    let pod = pass.names.pod(role);
+    let message = format!(
+        "{what} within the last minute, as {pod} tells it. Next: kubectl logs -n {} {pod}; compare the nodes' clocks.",
+        pass.names.namespace
+    );
+    Fact::no(reason, message)
+}
+
+fn failed(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact {
+    let pod = pass.names.pod(role);
+    let next = if what.contains("No space left") || what.contains("os error 28") {
+        "raise spec.storage.embedded.size".to_owned()
+    } else {
+        format!("kubectl logs -n {} {pod}", pass.names.namespace)
+    };
+    Fact::no(reason, format!("Pod {}/{pod}: {what}. Next: {next}.", pass.names.namespace))
+}
+
+fn address(pass: &Pass<'_>, role: Role) -> String {
+    format!("{}:{}", pass.names.pod_host(role), crate::ADMIN_PORT)
+}

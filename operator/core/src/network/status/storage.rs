@@ -1,0 +1,102 @@
+//! StorageReady: volumes bound, grown, and with room on them.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use serde_json::Value;
+
+use super::Pass;
+use crate::answer::Disk;
+use crate::condition::Fact;
+use crate::hold::{Hold, HoldReason};
+use crate::{KindRow, Role};
+
+const CLAIM: KindRow = KindRow::of::<PersistentVolumeClaim>();
+
+pub(super) fn storage(pass: &Pass<'_>) -> Fact {
+    if let Some((reason, message)) = full(pass) {
+        return Fact::no(reason, message);
+    }
+    let about_storage = |hold: &&Hold| {
+        matches!(
+            hold.reason,
+            HoldReason::StorageClassMissing | HoldReason::StorageCannotGrow | HoldReason::StorageResizing
+        ) || (hold.reason == HoldReason::NameTaken && hold.object.starts_with("PersistentVolumeClaim "))
+    };
+    let holds: Vec<&Hold> = pass.outcome.holds().iter().filter(about_storage).collect();
+    if let Some(first) = holds.first() {
+        let all: Vec<String> = holds.iter().map(ToString::to_string).collect();
+        return Fact::no(first.reason.as_str(), all.join(" "));
+    }
+    for role in Role::ALL {
+        let name = pass.names.data(role);
+        let object = format!("PersistentVolumeClaim {}/{name}", pass.names.namespace);
+        let Some(claim) = pass.seen.live.value(CLAIM, &name) else {
+            return Fact::no(
+                "NoVolume",
+                format!("{object} is not there yet. Next: see condition Progressing."),
+            );
+        };
+        match claim["status"]["phase"].as_str() {
+            Some("Bound") => {}
+            Some("Lost") => {
+                let message = format!(
+                    "{object} has lost its volume \"{}\". Next: bring the volume back, or restore from a backup.",
+                    claim["spec"]["volumeName"].as_str().unwrap_or_default()
+                );
+                return Fact::no("VolumeLost", message);
+            }
+            _ => {
+                let class = claim["spec"]["storageClassName"].as_str().unwrap_or_default();
+                let message = format!(
+                    "{object} has no volume of class \"{class}\" yet. Next: nothing, unless it takes long; then \
+                     kubectl describe pvc -n {} {name}.",
+                    pass.names.namespace
+                );
+                return Fact::no("NotBound", message);
+            }
+        }
+    }
+    Fact::yes("Bound", "every volume is there, and there is room on it")
+}
+
+/// What is wrong with the volumes and stays so until somebody does something.
+pub(super) fn trouble(pass: &Pass<'_>) -> Option<(&'static str, String)> {
+    let lost = Role::ALL.into_iter().find(|role| {
+        let claim = pass.seen.live.value(CLAIM, &pass.names.data(*role));
+        claim.is_some_and(|claim| claim["status"]["phase"] == "Lost")
+    });
+    full(pass)
+        .or_else(|| lost.map(|role| ("VolumeLost", format!("{} has lost its volume", pass.names.data(role)))))
+}
+
+/// A volume that is nearly full, by what its service says or by the last words of its pod.
+fn full(pass: &Pass<'_>) -> Option<(&'static str, String)> {
+    let disk = |role: Role| -> Option<Disk> {
+        let pod = pass.names.pod(role);
+        match role {
+            Role::Relay => pass.seen.relay.get(&pod)?.answer()?.disk,
+            Role::Sso => pass.seen.sso.get(&pod)?.answer()?.disk,
+        }
+    };
+    Role::ALL.into_iter().find_map(|role| {
+        let by_words = super::pods::trouble(pass, role).filter(|trouble| trouble.reason == "VolumeFull");
+        if let Some(trouble) = by_words {
+            return Some((trouble.reason, trouble.message));
+        }
+        disk(role).filter(Disk::is_full).map(|disk| ("VolumeFull", full_message(pass, role, disk)))
+    })
+}
+
+fn full_message(pass: &Pass<'_>, role: Role, disk: Disk) -> String {
+    let name = pass.names.data(role);
+    let size = pass.seen.live.value(CLAIM, &name).map_or("", |claim| {
+        claim.pointer("/spec/resources/requests/storage").and_then(Value::as_str).unwrap_or_default()
+    });
+    format!(
+        "PersistentVolumeClaim {}/{name} ({size}) is full: under {} of {} MiB are free, and the {role} stops taking \
+         what it can't keep. Next: raise spec.storage.embedded.size.",
+        pass.names.namespace,
+        // Rounded up to a power of two, so that status isn't rewritten with each message.
+        (disk.free >> 20).max(1).next_power_of_two(),
+        disk.total >> 20
+    )
+}

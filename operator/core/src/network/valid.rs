@@ -1,0 +1,115 @@
+//! A network's spec after `validate`: parsed once, with nothing left that could be wrong.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use wickr_base::{Domain, UnixMillis};
+use wickr_operator_api::v1alpha1::PodPeer;
+use wickr_policy::{Der, RootPin, ServiceUrl, Suite};
+
+use super::sizing::Sizes;
+use crate::Names;
+
+/// A network as it shall be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidNetwork {
+    /// Its place and the names made of it.
+    pub names: Names,
+    /// Who owns what it owns.
+    pub owner: OwnerReference,
+    /// Its name everywhere.
+    pub domain: Domain,
+    /// The cipher suite of its rooms.
+    pub suite: Suite,
+    /// What its services get.
+    pub sizes: Sizes,
+    /// Its volumes.
+    pub storage: ValidStorage,
+    /// Where clients reach it.
+    pub exposure: ValidExposure,
+    /// NetworkPolicies; `None` when they are disabled.
+    pub isolation: Option<ValidIsolation>,
+    /// Whether data goes with it when it is deleted.
+    pub removes_data: bool,
+    /// Whether nothing may be changed.
+    pub paused: bool,
+    /// The root that is there.
+    pub root: Option<RootPin>,
+    /// The highest document number that its status has told of.
+    pub highest_document: u64,
+    /// The finalizers it has.
+    pub finalizers: Vec<String>,
+}
+
+/// The volumes of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidStorage {
+    /// The class; `None` for the cluster's default.
+    pub class: Option<String>,
+    /// As in `accessModes`.
+    pub access_mode: &'static str,
+    /// The storage classes there are; `None` when they can't be read.
+    pub classes: Option<Vec<ClassFacts>>,
+}
+
+/// What matters of a storage class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether its volumes can grow.
+    pub expandable: bool,
+    /// Whether it is the cluster's default.
+    pub default: bool,
+}
+
+/// Where clients reach a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidExposure {
+    /// The name.
+    pub hostname: String,
+    /// The certificate.
+    pub tls: PublicTlsSource,
+    /// Node port of the relay.
+    pub relay_port: u16,
+    /// Node port of sso.
+    pub sso_port: u16,
+    /// The relay's address, as the document names it.
+    pub relay: ServiceUrl,
+    /// The address of sso, as the document names it.
+    pub sso: ServiceUrl,
+}
+
+/// Where the public certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicTlsSource {
+    /// From the workload issuer, kept by the operator.
+    Managed,
+    /// From a Secret of the customer's.
+    Given {
+        /// Its name.
+        secret: String,
+        /// The authorities that clients shall trust for it.
+        anchors: Vec<Der>,
+        /// When the certificate ends.
+        not_after: UnixMillis,
+    },
+}
+
+/// Whom the network's pods may reach and be reached by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidIsolation {
+    /// The DNS servers.
+    pub dns: PodPeer,
+    /// Who scrapes metrics.
+    pub monitoring: Option<PodPeer>,
+    /// Where identity providers are, in use and to come.
+    pub providers: Vec<ProviderReach>,
+}
+
+/// Where an identity provider is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProviderReach {
+    /// Its addresses; empty for any address.
+    pub cidrs: Vec<String>,
+    /// Its port.
+    pub port: u16,
+}

@@ -1,0 +1,304 @@
+//! What is reported of a provider on every pass.
+
+use wickr_base::UnixMillis;
+use wickr_operator_api::v1alpha1::{
+    IdentityProvider, IdentityProviderStatus, LastRehearsal, ProviderInForce, RehearsalCheckResult,
+};
+
+use super::{ProviderOutcome, ProviderSeen, Rehearsal, RehearsalRequest, ValidProvider};
+use crate::condition::{Fact, conditions, time};
+use crate::finding::FindingCode;
+use crate::network::merge_waiting;
+use crate::{Check, Poll, SsoAnswer};
+
+/// Types of a provider's conditions.
+pub mod condition {
+    /// The spec is valid and what it points at is there.
+    pub const ACCEPTED: &str = "Accepted";
+    /// The discovery document can be fetched.
+    pub const DISCOVERED: &str = "Discovered";
+    /// It names the issuer that the spec names.
+    pub const ISSUER: &str = "IssuerMatches";
+    /// The provider's keys can be fetched and used.
+    pub const KEYS: &str = "KeysUsable";
+    /// It signs with an algorithm that is allowed.
+    pub const ALGORITHMS: &str = "AlgorithmsAllowed";
+    /// Its clock is close to ours.
+    pub const CLOCK: &str = "ClockSkewSmall";
+    /// Its certificate is trusted.
+    pub const CERTIFICATE: &str = "CertificateTrusted";
+    /// It offers the device grant, which the command line signs in by.
+    pub const DEVICE_GRANT: &str = "DeviceGrantOffered";
+    /// sso uses these settings.
+    pub const ACTIVE: &str = "Active";
+    /// People can sign in at it now.
+    pub const READY: &str = "Ready";
+}
+
+/// Which condition tells of which check of a rehearsal.
+const CHECKS: [(&str, &str); 7] = [
+    ("Discovery", condition::DISCOVERED),
+    ("IssuerMatch", condition::ISSUER),
+    ("Keys", condition::KEYS),
+    ("Algorithms", condition::ALGORITHMS),
+    ("ClockSkew", condition::CLOCK),
+    ("Certificates", condition::CERTIFICATE),
+    ("DeviceGrant", condition::DEVICE_GRANT),
+];
+
+/// The status that tells what is so now. Equal to the one before when nothing has changed.
+pub fn report(
+    provider: &IdentityProvider,
+    seen: Option<&ProviderSeen>,
+    outcome: &ProviderOutcome<'_>,
+    now: UnixMillis,
+) -> IdentityProviderStatus {
+    let before = provider.status.clone().unwrap_or_default();
+    let generation = provider.metadata.generation;
+    let mut status = IdentityProviderStatus {
+        observed_generation: generation,
+        waiting: merge_waiting(&before.waiting, outcome.holds(), now),
+        ..before.clone()
+    };
+    if let (ProviderOutcome::Planned { request, valid, .. }, Some(seen)) = (outcome, seen) {
+        status.last_rehearsal = last_rehearsal(&before, request, seen);
+        (status.active, status.previous) =
+            in_force(&before, valid, request, seen, status.last_rehearsal.as_ref());
+    }
+    let facts = facts(&status, seen, outcome, now);
+    status.conditions = conditions(&before.conditions, &facts, generation, now);
+    status
+}
+
+/// The newest rehearsal of the settings as they are now, else what was known before.
+fn last_rehearsal(
+    before: &IdentityProviderStatus,
+    request: &RehearsalRequest,
+    seen: &ProviderSeen,
+) -> Option<LastRehearsal> {
+    match &seen.rehearsal {
+        Rehearsal::Done { generation, at, answer } if *generation == request.generation => {
+            Some(LastRehearsal {
+                generation: generation.clone(),
+                at: time(*at),
+                passed: answer.passed,
+                adopted: answer.adopted,
+                checks: answer
+                    .checks
+                    .iter()
+                    .take(16)
+                    .map(|check| RehearsalCheckResult {
+                        name: check.name.chars().take(64).collect(),
+                        ok: check.ok,
+                        detail: check.detail.chars().take(1000).collect(),
+                    })
+                    .collect(),
+            })
+        }
+        _ => before.last_rehearsal.clone(),
+    }
+}
+
+/// The settings of this provider that sso uses now, and the ones before them.
+fn in_force(
+    before: &IdentityProviderStatus,
+    valid: &ValidProvider,
+    request: &RehearsalRequest,
+    seen: &ProviderSeen,
+    last: Option<&LastRehearsal>,
+) -> (Option<ProviderInForce>, Option<ProviderInForce>) {
+    let Some(answer) = seen.sso.answer() else { return (before.active.clone(), before.previous.clone()) };
+    let Some(used) = &answer.provider.active else { return (None, before.previous.clone()) };
+    if let Some(active) = before.active.as_ref().filter(|active| active.generation == used.generation) {
+        return (Some(active.clone()), before.previous.clone());
+    }
+    let adopted = last.is_some_and(|last| last.adopted && last.generation == used.generation);
+    if used.generation != request.generation && !adopted {
+        // Another provider's settings.
+        return (None, before.active.clone().or_else(|| before.previous.clone()));
+    }
+    let cidrs = if used.generation == request.generation { valid.spec.cidrs.clone() } else { Vec::new() };
+    let now = ProviderInForce {
+        issuer: used.issuer.clone(),
+        client_id: used.client_id.clone(),
+        generation: used.generation.clone(),
+        since: used.since.map(time),
+        cidrs,
+    };
+    (Some(now), before.active.clone().or_else(|| before.previous.clone()))
+}
+
+fn facts(
+    status: &IdentityProviderStatus,
+    seen: Option<&ProviderSeen>,
+    outcome: &ProviderOutcome<'_>,
+    now: UnixMillis,
+) -> Vec<(&'static str, Fact)> {
+    let accepted = match outcome {
+        ProviderOutcome::Refused(findings) => {
+            let code = findings.first().map_or(FindingCode::Unreadable, |finding| finding.code);
+            Fact::no(code.as_str(), findings.to_string())
+        }
+        ProviderOutcome::Planned { .. } => {
+            Fact::yes("Valid", "the spec is valid and what it points at is there")
+        }
+        ProviderOutcome::Failed(failure) => {
+            let fact = Fact::no("Failed", format!("the operator can't see the provider: {failure}"));
+            return if failure.is_worth_telling() { vec![(condition::READY, fact)] } else { Vec::new() };
+        }
+    };
+    let answer = seen.and_then(|seen| seen.sso.answer());
+    let mut facts = vec![(condition::ACCEPTED, accepted)];
+    if let ProviderOutcome::Planned { request, .. } = outcome {
+        let error = match seen.map(|seen| &seen.rehearsal) {
+            Some(Rehearsal::Failed { generation, error, .. }) if *generation == request.generation => {
+                Some(error)
+            }
+            _ => None,
+        };
+        for (name, type_) in CHECKS {
+            facts.push((type_, check(name, status, request, error)));
+        }
+    }
+    let active = active(status, answer, seen, outcome);
+    let ready = ready(&facts, &active, answer, now);
+    facts.push((condition::ACTIVE, active));
+    facts.push((condition::READY, ready));
+    facts
+}
+
+/// What the last rehearsal of these settings said about one check.
+fn check(
+    name: &str,
+    status: &IdentityProviderStatus,
+    request: &RehearsalRequest,
+    error: Option<&String>,
+) -> Fact {
+    let rehearsed = status.last_rehearsal.as_ref().filter(|last| last.generation == request.generation);
+    let Some(last) = rehearsed else {
+        return match error {
+            Some(error) => {
+                Fact::no("RehearsalImpossible", format!("sso could not be asked to rehearse: {error}."))
+            }
+            None => {
+                Fact::unknown("NotRehearsed", "these settings have not been rehearsed yet. Next: nothing.")
+            }
+        };
+    };
+    match last.checks.iter().find(|check| check.name == name) {
+        Some(check) if check.ok => Fact::yes("Passed", check.detail.clone()),
+        Some(check) => {
+            Fact::no("Failed", format!("{}. Next: {}.", check.detail.trim_end_matches('.'), next(name)))
+        }
+        None => Fact::unknown("NotReached", "an earlier check failed, so this one was not made"),
+    }
+}
+
+/// What to do when a check fails.
+fn next(name: &str) -> &'static str {
+    match name {
+        "Discovery" => "check spec.issuer, spec.cidrs, and that the cluster's DNS knows the name",
+        "IssuerMatch" => "write spec.issuer exactly as the discovery document has it",
+        "Keys" => "see that the provider's jwks_uri answers with signing keys",
+        "Algorithms" => "let the provider sign ID tokens with RS256, PS256, ES256 or EdDSA",
+        "ClockSkew" => "set the clocks of provider and nodes by one time server",
+        "Certificates" => "put the authority of the provider's certificate into spec.caBundleRef",
+        _ => "allow the client the device authorization grant, and check clientId and clientSecretRef",
+    }
+}
+
+fn active(
+    status: &IdentityProviderStatus,
+    answer: Option<&SsoAnswer>,
+    seen: Option<&ProviderSeen>,
+    outcome: &ProviderOutcome<'_>,
+) -> Fact {
+    let wanted = match outcome {
+        ProviderOutcome::Planned { request, .. } => Some(&request.generation),
+        ProviderOutcome::Refused(_) | ProviderOutcome::Failed(_) => None,
+    };
+    let selected = matches!(outcome, ProviderOutcome::Planned { valid, .. } if valid.selected);
+    let used = answer.and_then(|answer| answer.provider.active.as_ref());
+    match (&status.active, used) {
+        (Some(active), _) if Some(&active.generation) == wanted && selected => {
+            Fact::yes("InUse", format!("sso uses these settings of {}", active.issuer))
+        }
+        (Some(active), _) if !selected && wanted.is_some() => Fact::yes(
+            "InUseUntilReplaced",
+            format!("{} is in use until the chosen provider passes", active.issuer),
+        ),
+        (Some(active), _) => Fact::yes(
+            "LastGoodInUse",
+            format!(
+                "earlier settings of {} stay in use: the change has not passed its rehearsal",
+                active.issuer
+            ),
+        ),
+        (None, _) if !selected && wanted.is_some() => {
+            let message =
+                "the network has not chosen this provider. Next: name it in spec.signIn of the network.";
+            Fact::no("NotChosen", message)
+        }
+        (None, Some(used)) => Fact::no("OtherInUse", format!("sso uses another provider, {}", used.issuer)),
+        (None, None) => match seen.map(|seen| &seen.sso) {
+            Some(Poll::Answered { .. }) => {
+                Fact::no("NoneInUse", "sso has no provider: none has passed its rehearsal")
+            }
+            _ => {
+                Fact::no("SsoUnreachable", "sso doesn't answer. Next: see condition SsoReady of the network.")
+            }
+        },
+    }
+}
+
+fn ready(facts: &[(&'static str, Fact)], active: &Fact, answer: Option<&SsoAnswer>, now: UnixMillis) -> Fact {
+    // A change that was refused is told even while the last good one goes on serving.
+    let failed: Vec<&(&str, Fact)> = facts.iter().filter(|(_, fact)| !fact.is_true()).collect();
+    if let Some((type_, fact)) = failed.iter().find(|(_, fact)| fact.truth == crate::Truth::False) {
+        let kept = if active.is_true() { " The last good settings stay in use." } else { "" };
+        let reason = if *type_ == condition::ACCEPTED { fact.reason } else { reason_of(type_) };
+        return Fact::no(reason, format!("{type_}: {}{kept}", fact.message));
+    }
+    if active.reason != "InUse" {
+        return Fact::no(active.reason, active.message.clone());
+    }
+    let provider = answer.map(|answer| &answer.provider);
+    let never = Check { error: Some("it was never fetched".to_owned()), ..Check::default() };
+    let steps = [
+        (
+            "ProviderUnreachable",
+            "discovery document",
+            provider.and_then(|provider| provider.discovery.as_ref()),
+        ),
+        ("ProviderKeysUnusable", "keys", provider.and_then(|provider| provider.keys.as_ref())),
+    ];
+    for (reason, what, check) in steps {
+        let check = check.unwrap_or(&never);
+        let fresh = check.at.is_some_and(|at| now.0.saturating_sub(at.0) <= 60_000);
+        if !check.ok || !fresh {
+            let why = check
+                .error
+                .clone()
+                .unwrap_or_else(|| "it was last fetched more than a minute ago".to_owned());
+            let message = format!(
+                "the {what} can't be fetched: {why}. Next: bring the provider back, or check spec.cidrs."
+            );
+            return Fact::no(reason, message);
+        }
+    }
+    Fact::yes("Ready", "people can sign in at this provider")
+}
+
+/// The reason of Ready when a check failed.
+fn reason_of(type_: &str) -> &'static str {
+    match type_ {
+        condition::DISCOVERED => "DiscoveryFailed",
+        condition::ISSUER => "IssuerMismatch",
+        condition::KEYS => "KeysUnusable",
+        condition::ALGORITHMS => "AlgorithmsRefused",
+        condition::CLOCK => "ClockSkew",
+        condition::CERTIFICATE => "CertificateUntrusted",
+        condition::DEVICE_GRANT => "DeviceGrantMissing",
+        _ => "NotReady",
+    }
+}
