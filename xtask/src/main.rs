@@ -9,8 +9,10 @@ mod check;
 mod cluster;
 mod test;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
+use wickr_cluster::progress;
 
 /// Build, test and run this project.
 #[derive(Parser)]
@@ -21,10 +23,13 @@ enum Xtask {
     Test(test::Arguments),
 }
 
-fn main() -> Result<()> {
-    match Xtask::parse() {
+fn main() -> ExitCode {
+    let result = match Xtask::parse() {
         Xtask::Check(arguments) => check::run(&arguments),
         Xtask::Cluster(arguments) => cluster::run(arguments),
         Xtask::Test(arguments) => test::run(&arguments),
-    }
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    progress::say(&format!("error: {error:#}"));
+    ExitCode::FAILURE
 }

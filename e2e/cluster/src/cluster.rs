@@ -46,9 +46,7 @@ impl Cluster {
         if let Some(record) = Record::lookup(name)? {
             match Self::running(&record, &binaries) {
                 Some(mut cluster) if options.number.is_none_or(|number| number == cluster.record.number) => {
-                    if cluster.record.hosts != options.hosts {
-                        cluster.set_hosts(&options.hosts)?;
-                    }
+                    cluster.set_hosts(&options.hosts)?;
                     return Ok(cluster);
                 }
                 _ => progress::step(
@@ -149,14 +147,15 @@ impl Cluster {
 
     /// Changes the names of services outside and waits until pods get the new answers.
     pub fn set_hosts(&mut self, hosts: &Hosts) -> Result<()> {
+        if self.record.hosts == *hosts {
+            return Ok(());
+        }
+        let dns = |arguments: &[&str]| run(self.kubectl().arg("--namespace=kube-system").args(arguments));
+        let before = dns(&["get", "pods", "--selector=k8s-app=kube-dns", "--output=name"])?;
         self.apply(&addons::names(self.record.addresses(), hosts)?)?;
-        run(self.kubectl().args([
-            "--namespace=kube-system",
-            "rollout",
-            "status",
-            "deployment/coredns",
-            "--timeout=60s",
-        ]))?;
+        for pod in before.lines() {
+            dns(&["wait", "--for=delete", pod, "--timeout=60s"])?;
+        }
         self.record.hosts.clone_from(hosts);
         self.record.save()
     }

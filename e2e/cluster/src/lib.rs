@@ -45,3 +45,4 @@ pub use paths::cache;
 pub use pki::{Authority, Identity};
 pub use process::Process;
 pub use small_volume::SmallVolume;
+pub use wait::until;

@@ -7,10 +7,13 @@ use std::net::Ipv4Addr;
 /// Names of services outside the clusters and where they are.
 pub type Hosts = BTreeMap<String, Ipv4Addr>;
 
+/// A pod that is replaced answers for two more seconds, until the proxy has sent everybody to its successor.
 const CLUSTER: &str = "\
 cluster.local:53 in-addr.arpa:53 {
   errors
-  health :8080
+  health :8080 {
+    lameduck 2s
+  }
   ready :8181
   kubernetes cluster.local in-addr.arpa {
     ttl 5

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use wickr_cluster::ControlPlane;
+use wickr_cluster::{ControlPlane, until};
 
 const RULE: &str = r"
 apiVersion: apiextensions.k8s.io/v1
@@ -86,14 +86,6 @@ fn users_of(folder: &Path) -> usize {
     commands.filter(|command| command.contains(name) && !command.starts_with("sh\0")).count()
 }
 
-#[expect(clippy::disallowed_methods, reason = "waits for real processes")]
 fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(value) = condition() {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until(what, Duration::from_mins(1), || Ok(condition())).unwrap()
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use wickr_cluster::{Cluster, HOST, Hosts, Options, SmallVolume, Teardown};
+use wickr_cluster::{Cluster, HOST, Hosts, Options, SmallVolume, Teardown, until};
 
 const WEB: &str = include_str!("web.yaml");
 const FULL: &str = include_str!("full.yaml");
@@ -31,13 +31,18 @@ fn inside(cluster: &Cluster, script: &str) -> String {
     text(cluster.kubectl().args(["exec", "web-0", "--", "sh", "-c", script]))
 }
 
+/// What the node port answers, once the proxy has got round to it.
 fn get(address: Ipv4Addr) -> String {
-    let mut stream = TcpStream::connect((address, PORT)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    until("the node port", Duration::from_secs(20), || Ok(ask(address).ok())).unwrap()
+}
+
+fn ask(address: Ipv4Addr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((address, PORT))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 fn web(cluster: &Cluster) {
@@ -57,8 +62,9 @@ fn pods_have_storage_names_and_ports_and_clusters_reach_each_other() {
         web(&right.0);
         (left.join().unwrap(), right)
     });
+    let answers = [get(left.0.node_ip()), get(right.0.node_ip())];
+    assert!(answers[0].contains("harness-left") && answers[1].contains("harness-right"), "from the machine");
     for (here, there) in [(&left.0, &right.0), (&right.0, &left.0)] {
-        assert!(get(here.node_ip()).contains(here.name()), "from the machine");
         let remote = inside(here, &format!("wget -qO- http://{}:{PORT}/", there.node_ip()));
         assert!(remote.contains(there.name()), "from pod to the other cluster: {remote}");
         assert!(inside(here, "wget -qO- http://web/").contains(here.name()), "through the service's name");
@@ -104,12 +110,13 @@ fn a_small_volume_can_be_full(cluster: &Cluster) {
             "--",
             "sh",
             "-c",
-            "head -c 100000 /dev/zero > /data/more && echo written || echo refused",
+            "dd if=/dev/zero bs=1k count=100 >> /data/more && echo written || echo refused",
         ]))
     };
     assert!(write(cluster).contains("written"));
     volume.fill().unwrap();
-    assert!(write(cluster).contains("No space left"));
+    let refusal = write(cluster);
+    assert!(refusal.contains("No space left"), "{refusal}");
     volume.free().unwrap();
     assert!(write(cluster).contains("written"));
 }
