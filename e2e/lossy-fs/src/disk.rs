@@ -32,14 +32,18 @@ pub(crate) enum Node {
 pub(crate) struct File {
     pub(crate) data: Vec<u8>,
     undo: Vec<Undo>,
-    born_in: Option<(u64, OsString)>,
+    born: Option<Born>,
 }
 
 #[derive(Default)]
 pub(crate) struct Folder {
     pub(crate) names: BTreeMap<OsString, u64>,
     synced: BTreeMap<OsString, u64>,
+    born: Option<Born>,
 }
+
+/// Where a node was made, until its name is synced.
+type Born = (u64, OsString);
 
 /// How one write is taken back: the bytes that stood at `at`, and the length before.
 struct Undo {
@@ -109,33 +113,40 @@ impl State {
         let number = self.next;
         self.folder(parent)?.names.insert(name.to_owned(), number);
         self.next += 1;
+        let born = Some((parent, name.to_owned()));
         let node = if folder {
-            Node::Folder(Folder::default())
+            Node::Folder(Folder { born, ..Folder::default() })
         } else {
-            Node::File(File { born_in: Some((parent, name.to_owned())), ..File::default() })
+            Node::File(File { born, ..File::default() })
         };
         self.nodes.insert(number, node);
         Some(number)
     }
 
-    /// Syncs a file: its data, and its name if it was never synced before.
+    /// Syncs a file: its data, and its name and those of its folders if they never were.
     pub(crate) fn sync_file(&mut self, number: u64) -> Option<()> {
-        let file = self.file(number)?;
-        file.undo.clear();
-        if let Some((parent, name)) = file.born_in.take() {
-            let folder = self.folder(parent)?;
-            if folder.names.get(&name) == Some(&number) {
-                folder.synced.insert(name, number);
-            }
-        }
-        Some(())
+        self.file(number)?.undo.clear();
+        self.sync_birth(number)
     }
 
-    /// Syncs the names in a folder.
+    /// Syncs the names in a folder, and its own.
     pub(crate) fn sync_folder(&mut self, number: u64) -> Option<()> {
         let folder = self.folder(number)?;
         folder.synced.clone_from(&folder.names);
-        Some(())
+        self.sync_birth(number)
+    }
+
+    fn sync_birth(&mut self, number: u64) -> Option<()> {
+        let born = match self.node(number)? {
+            Node::File(file) => file.born.take(),
+            Node::Folder(folder) => folder.born.take(),
+        };
+        let Some((parent, name)) = born else { return Some(()) };
+        let folder = self.folder(parent)?;
+        if folder.names.get(&name) == Some(&number) {
+            folder.synced.insert(name, number);
+        }
+        self.sync_birth(parent)
     }
 }
 

@@ -2,7 +2,8 @@
 //! `disk` keeps what is written and what is synced; `mount` shows it to the kernel.
 //!
 //! Linux, root (the mount needs no helper program then). What it models: data and length of a file survive from
-//! its last `fsync`; a name survives from the last `fsync` of its folder or of the new file itself (as ext4 and XFS do).
+//! its last `fsync`; a new name survives from the `fsync` of the file itself or
+//! of its folder, with the names of the folders above (as ext4 and XFS do); a rename or removal, from that of the folder.
 
 mod disk;
 mod mount;

@@ -1,6 +1,13 @@
 //! The demo's story and what the level 3 and 4 tests share: people, a browser, a tap, searches, faults.
 
 pub mod browser;
+pub mod faults;
+pub mod forward;
 pub mod frames;
+pub mod kubernetes;
+pub mod people;
+pub mod programs;
+pub mod samples;
 pub mod search;
 pub mod tap;
+pub mod wait;

@@ -1,0 +1,81 @@
+//! Our own programs, built for images and for people: release binaries, and the two images made of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use wickr_cluster::image;
+
+use crate::samples::repository;
+
+/// Where the built programs are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    folder: PathBuf,
+}
+
+/// An image archive and the name that pods ask for.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Reference in manifests.
+    pub name: &'static str,
+    /// OCI archive.
+    pub archive: PathBuf,
+}
+
+const IMAGES: [(&str, &str, &str); 2] = [
+    ("wickr.local/wickr-operator:dev", "wickr-operator", "Reconciles networks and identity providers"),
+    ("wickr.local/wickr-server:dev", "wickr-server", "Relay and sign-in of a network"),
+];
+
+impl Programs {
+    /// Builds what is not up to date.
+    pub fn build() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(["build", "--release", "--quiet"])
+            .args([
+                "-p",
+                "wickr-operator",
+                "-p",
+                "wickr-server",
+                "-p",
+                "wickr-cli",
+                "-p",
+                "wickr-operator-plugin",
+            ])
+            .current_dir(repository())
+            .status()
+            .context("starting cargo")?;
+        if !status.success() {
+            bail!("building the release programs failed: run `cargo build --release` to see why");
+        }
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+        Ok(Self { folder: target.join("release") })
+    }
+
+    /// The path of one program.
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(program)
+    }
+
+    /// The images, built unless the cache has them with the same contents.
+    pub fn images(&self) -> Result<Vec<Built>> {
+        IMAGES
+            .iter()
+            .map(|(name, program, description)| {
+                let labels = BTreeMap::from([
+                    ("org.opencontainers.image.title".to_owned(), (*program).to_owned()),
+                    ("org.opencontainers.image.description".to_owned(), (*description).to_owned()),
+                    ("org.opencontainers.image.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+                    ("org.opencontainers.image.licenses".to_owned(), "Apache-2.0".to_owned()),
+                ]);
+                let archive = image::build(name, &self.path(program), &labels)
+                    .with_context(|| format!("building image {name}"))?;
+                Ok(Built { name, archive })
+            })
+            .collect()
+    }
+}
