@@ -98,7 +98,7 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
         tokio::spawn(async move {
             let Some(tls) = tls else {
                 let app = app.layer(Extension(Peer { address, workload: None }));
-                let socket = HeldSocket { socket, _held: held };
+                let socket = HeldSocket::new(socket, held, limits.header_time);
                 return speak(socket, false, app, limits, (draining, closed)).await;
             };
             let socket = tokio::select! {
@@ -115,7 +115,8 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
             let http2 = state.alpn_protocol() == Some(ALPN_H2);
             let workload = peer_workload(state.peer_certificates());
             let app = app.layer(Extension(Peer { address, workload }));
-            speak(HeldSocket { socket, _held: held }, http2, app, limits, (draining, closed)).await;
+            speak(HeldSocket::new(socket, held, limits.header_time), http2, app, limits, (draining, closed))
+                .await;
         });
     }
 }

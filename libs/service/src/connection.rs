@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use wickr_base::SpiffeId;
@@ -41,48 +42,90 @@ impl Drop for Held {
     }
 }
 
-/// A socket that holds its place.
+/// A socket that holds its place, and fails when its first byte is too long in coming.
 pub(crate) struct HeldSocket<S> {
-    pub(crate) socket: S,
-    pub(crate) _held: Held,
+    socket: S,
+    _held: Held,
+    first: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> HeldSocket<S> {
+    pub(crate) fn new(socket: S, held: Held, first_byte: Duration) -> Self {
+        let first = Some(Box::pin(tokio::time::sleep(first_byte)));
+        Self { socket, _held: held, first }
+    }
 }
 
 /// Speaks HTTP until the other side is done, or the drain has let the running request finish, or all is closed.
+/// The version is what ALPN chose: guessing it from the first bytes has no time limit.
 pub(crate) async fn speak<S>(
     socket: HeldSocket<S>,
     http2: bool,
     app: Router,
     limits: Limits,
-    (draining, closed): (CancellationToken, CancellationToken),
+    stages: (CancellationToken, CancellationToken),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(64 * 1024);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .max_concurrent_streams(100)
-        .max_header_list_size(32 * 1024);
-    // No guessing from the first bytes: that has no time limit.
-    let builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-    let service = TowerToHyperService::new(app);
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closed.cancelled() => return,
-        () = draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = closed.cancelled() => return,
-            }
-        }
+    let (socket, service) = (TokioIo::new(socket), TowerToHyperService::new(app));
+    let ended = if http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10))
+            .max_concurrent_streams(100)
+            .max_header_list_size(32 * 1024);
+        drive(builder.serve_connection(socket, service), stages).await
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(64 * 1024);
+        drive(builder.serve_connection(socket, service).with_upgrades(), stages).await
     };
-    if let Err(error) = ended {
-        tracing::debug!(error, "a connection ended early");
+    if let Some(Err(error)) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A connection of either version.
+trait Speaking: Future<Output = hyper::Result<()>> {
+    /// Takes no further request.
+    fn finish(self: Pin<&mut Self>);
+}
+
+type Socket<S> = TokioIo<HeldSocket<S>>;
+type App = TowerToHyperService<Router>;
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking
+    for http1::UpgradeableConnection<Socket<S>, App>
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking
+    for http2::Connection<Socket<S>, App, TokioExecutor>
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// `None` when all was closed before the connection ended.
+async fn drive(
+    connection: impl Speaking,
+    (draining, closed): (CancellationToken, CancellationToken),
+) -> Option<hyper::Result<()>> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Some(ended),
+        () = closed.cancelled() => return None,
+        () = draining.cancelled() => connection.as_mut().finish(),
+    }
+    tokio::select! {
+        ended = connection => Some(ended),
+        () = closed.cancelled() => None,
     }
 }
 
@@ -92,7 +135,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeldSocket<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if read.is_ready() {
+            self.first = None;
+        } else if let Some(first) = &mut self.first
+            && first.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 

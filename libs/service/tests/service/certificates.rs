@@ -85,13 +85,13 @@ async fn shown(running: &Running) -> CertificateDer<'static> {
     socket.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
-fn often() -> Option<Box<dyn FnOnce(&mut Service)>> {
-    Some(Box::new(|service: &mut Service| service.look_every(Duration::from_millis(20))))
+fn often(service: &mut Service) {
+    service.look_every(Duration::from_millis(20));
 }
 
 #[tokio::test]
 async fn a_new_certificate_is_shown_on_the_same_port_without_a_restart() {
-    let running = Running::start_with(Router::new(), |_, service| *service = often()).await;
+    let running = Running::start_with(Router::new(), SOON, often).await;
     let old = shown(&running).await;
     let new = running.network.public("127.0.0.1");
     running.network.write(running.folder.path(), "public", &new);
@@ -101,7 +101,7 @@ async fn a_new_certificate_is_shown_on_the_same_port_without_a_restart() {
 
 #[tokio::test]
 async fn a_bad_new_certificate_keeps_the_old_one_and_says_so_in_the_status() {
-    let running = Running::start_with(Router::new(), |_, service| *service = often()).await;
+    let running = Running::start_with(Router::new(), SOON, often).await;
     let old = shown(&running).await;
     std::fs::write(&running.config.tls.public.certificate, "no certificate").unwrap();
     let detail = tokio::time::timeout(SOON, async {

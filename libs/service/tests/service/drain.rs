@@ -9,7 +9,6 @@ use axum::routing::get;
 use futures::StreamExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use wickr_base::Lifetime;
 use wickr_pki::tls::{ALPN_H2, ALPN_HTTP1};
 
 use crate::running::{Running, SOON, http};
@@ -35,7 +34,7 @@ async fn nobody_listens(running: &Running) {
 async fn a_running_request_finishes_while_nobody_new_gets_in() {
     for alpn in [ALPN_HTTP1, ALPN_H2] {
         let (routes, entered, release) = slow();
-        let running = Running::start_with(routes, |_, _| {}).await;
+        let running = Running::start_with(routes, SOON, |_| {}).await;
         let client = http(running.network.public_client(&[alpn]));
         let asked = tokio::spawn(client.get(running.public_url("/slow")).send());
         entered.notified().await;
@@ -57,10 +56,7 @@ async fn a_running_request_finishes_while_nobody_new_gets_in() {
 #[tokio::test]
 async fn at_the_deadline_what_still_runs_is_cut() {
     let (routes, entered, _release) = slow();
-    let running = Running::start_with(routes, |config, _| {
-        config.drain = Lifetime::new(Duration::from_millis(50));
-    })
-    .await;
+    let running = Running::start_with(routes, Duration::from_millis(50), |_| {}).await;
     let client = http(running.network.public_client(&[ALPN_HTTP1]));
     let asked = tokio::spawn(client.get(running.public_url("/slow")).send());
     entered.notified().await;
@@ -81,7 +77,7 @@ async fn a_websocket_counts_until_its_socket_is_gone_and_is_told_of_the_drain() 
             let _ = socket.recv().await;
         })
     });
-    let running = Running::start_with(Router::new().route("/ws", route), |_, _| {}).await;
+    let running = Running::start_with(Router::new().route("/ws", route), SOON, |_| {}).await;
     let socket = running.dial().await.unwrap();
     let (mut socket, _) = tokio_tungstenite::client_async("wss://127.0.0.1/ws", socket).await.unwrap();
     tell.send(running.shutdown.clone()).unwrap();

@@ -7,15 +7,13 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use wickr_pki::tls::ALPN_HTTP1;
+use wickr_pki::tls::{ALPN_H2, ALPN_HTTP1};
 use wickr_service::{JsonBody, Limits, ProblemResponse, Service};
 
 use crate::running::{Running, SOON, http, json_of};
 
-fn limited(
-    limits: Limits,
-) -> impl FnOnce(&mut wickr_service::Config<()>, &mut Option<Box<dyn FnOnce(&mut Service)>>) {
-    move |_, service| *service = Some(Box::new(move |service: &mut Service| service.limit_public(limits)))
+fn limited(limits: Limits) -> impl FnOnce(&mut Service) {
+    move |service| service.limit_public(limits)
 }
 
 /// The other side hangs up without a word.
@@ -27,23 +25,25 @@ async fn is_closed(mut socket: TcpStream) -> bool {
 #[tokio::test]
 async fn who_does_not_shake_hands_in_time_is_hung_up_on() {
     let limits = Limits { handshake_time: Duration::from_millis(50), ..Limits::PUBLIC };
-    let running = Running::start_with(Router::new(), limited(limits)).await;
+    let running = Running::start_with(Router::new(), SOON, limited(limits)).await;
     assert!(is_closed(TcpStream::connect(running.addresses.public).await.unwrap()).await);
 }
 
 #[tokio::test]
 async fn who_shakes_hands_and_then_says_nothing_is_hung_up_on() {
     let limits = Limits { header_time: Duration::from_millis(50), ..Limits::PUBLIC };
-    let running = Running::start_with(Router::new(), limited(limits)).await;
-    let mut socket = running.dial().await.unwrap();
-    let mut buffer = Vec::new();
-    let _ = tokio::time::timeout(SOON, socket.read_to_end(&mut buffer)).await.unwrap();
+    let running = Running::start_with(Router::new(), SOON, limited(limits)).await;
+    for alpn in [ALPN_HTTP1, ALPN_H2] {
+        let mut socket = running.dial_for(alpn).await.unwrap();
+        let mut buffer = Vec::new();
+        let _ = tokio::time::timeout(SOON, socket.read_to_end(&mut buffer)).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_silent_handshake_takes_no_turn_from_others_for_longer_than_its_limit() {
     let limits = Limits { handshakes: 1, handshake_time: Duration::from_millis(300), ..Limits::PUBLIC };
-    let running = Running::start_with(Router::new(), limited(limits)).await;
+    let running = Running::start_with(Router::new(), SOON, limited(limits)).await;
     let silent = TcpStream::connect(running.addresses.public).await.unwrap();
     let served = async { while running.dial().await.is_err() {} };
     tokio::time::timeout(SOON, served).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_silent_handshake_takes_no_turn_from_others_for_longer_than_its_limit(
 #[tokio::test]
 async fn over_the_cap_a_connection_is_hung_up_on_and_a_place_that_is_given_back_is_used_again() {
     let limits = Limits { connections: 1, ..Limits::PUBLIC };
-    let running = Running::start_with(Router::new(), limited(limits)).await;
+    let running = Running::start_with(Router::new(), SOON, limited(limits)).await;
     let first = running.dial().await.unwrap();
     assert!(is_closed(TcpStream::connect(running.addresses.public).await.unwrap()).await);
     drop(first);
@@ -71,7 +71,7 @@ async fn what_cannot_be_answered_is_a_problem_with_a_code() {
     let routes = Router::new()
         .route("/echo", post(echo))
         .route("/never", get(|| async { std::future::pending::<String>().await }));
-    let running = Running::start_with(routes, limited(limits)).await;
+    let running = Running::start_with(routes, SOON, limited(limits)).await;
     let client = http(running.network.public_client(&[ALPN_HTTP1]));
     let url = |path| running.public_url(path);
     let json = ("content-type", "application/json");

@@ -37,25 +37,22 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start() -> Self {
-        Self::start_with(Router::new(), |_, _| {}).await
+        Self::start_with(Router::new(), SOON, |_| {}).await
     }
 
     pub(crate) async fn start_with(
         public: Router,
-        adjust: impl FnOnce(&mut Config<()>, &mut Option<Box<dyn FnOnce(&mut Service)>>),
+        drain: Duration,
+        adjust: impl FnOnce(&mut Service),
     ) -> Self {
         let network = TestNetwork::new("hq.example", Arc::new(SystemClock::new()));
         let folder = tempfile::tempdir().unwrap();
         let document = network.document(1, "wss://127.0.0.1", "https://127.0.0.1");
         let mut config = network.config(folder.path(), "relay", &document, ());
-        config.drain = Lifetime::new(SOON);
-        let mut on_service = None;
-        adjust(&mut config, &mut on_service);
+        config.drain = Lifetime::new(drain);
         let clock = Arc::clone(&network.clock);
         let mut service = Service::open(&config, "relay", GRANTS, clock, Metrics::new("relay")).unwrap();
-        if let Some(adjust) = on_service {
-            adjust(&mut service);
-        }
+        adjust(&mut service);
         let shutdown = service.shutdown().clone();
         let bound = service.bind().await.unwrap();
         let addresses = bound.addresses();
@@ -100,8 +97,12 @@ impl Running {
 
     /// A bare TLS connection to the public port; the certificate is not judged, so that it can be looked at.
     pub(crate) async fn dial(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        self.dial_for(ALPN_HTTP1).await
+    }
+
+    pub(crate) async fn dial_for(&self, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
         let clock = Arc::clone(&self.network.clock);
-        let config = client_config(None, ServerTrust::FirstContact, &[ALPN_HTTP1], clock).unwrap();
+        let config = client_config(None, ServerTrust::FirstContact, &[alpn], clock).unwrap();
         let tcp = TcpStream::connect(self.addresses.public).await?;
         let name = self.addresses.public.ip().into();
         TlsConnector::from(Arc::new(config)).connect(name, tcp).await
