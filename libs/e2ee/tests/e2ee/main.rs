@@ -8,5 +8,6 @@ mod races;
 mod raw;
 mod refusals;
 mod rooms;
+mod second_implementation;
 mod snapshots;
 mod world;

@@ -23,9 +23,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::at(UnixMillis(1_800_000_000_000))
+    }
+
+    pub(crate) fn at(now: UnixMillis) -> Self {
         let domain: Domain = "hq.example".parse().unwrap();
         let rng = SeededRng::new(7);
-        let now = UnixMillis(1_800_000_000_000);
         let root = new_root(&domain, &rng, now).unwrap();
         let issuer = new_issuer(&root, &domain, Purpose::Device, &rng, now).unwrap();
         let hub_material = issue_member_service(&issuer, &service(&domain, "hub"), &rng, now).unwrap();
