@@ -128,7 +128,9 @@ fn up_again_changes_nothing_and_a_crash_is_cleaned_up(cluster: &Cluster) {
     assert_eq!(again.machine().first(), before, "the same machine");
 
     text(Command::new("kill").args(["-9", &before.id.to_string()]));
-    assert!(Cluster::list().unwrap().iter().any(|one| one.name == cluster.name() && !one.running));
+    let listed_as_dead =
+        || Cluster::list().unwrap().iter().any(|one| one.name == cluster.name() && !one.running);
+    until("the crash to be noticed", Duration::from_secs(10), || Ok(listed_as_dead().then_some(()))).unwrap();
     let reborn = Cluster::up(cluster.name(), &options).unwrap();
     assert_ne!(reborn.machine().first(), before, "a new machine");
     assert_eq!(reborn.node_ip(), cluster.node_ip());
