@@ -93,7 +93,7 @@ pub struct Publish {
     pub last_resort: Option<PoolEntry>,
 }
 
-/// A change that the directory numbered; applying one twice does nothing.
+/// A change that the directory numbered. The number becomes the cursor; revoking a revoked device does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The directory's number.

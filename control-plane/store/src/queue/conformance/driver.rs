@@ -61,7 +61,7 @@ impl std::fmt::Debug for Driver {
 /// The instant at which each test starts.
 pub(super) const START: UnixMillis = UnixMillis(1_700_000_000_000);
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[expect(clippy::expect_used, reason = "a test that can't go on fails")]
 impl Driver {

@@ -17,7 +17,9 @@ impl State {
             Operation::Append(append) => self.append(append).map(Outcome::Sequenced),
             Operation::Handshake(handshake) => self.handshake(handshake).map(Outcome::Sequenced),
             Operation::MoveCursors(moves) => {
-                moves.iter().for_each(|one| self.move_cursor(*one));
+                for one in moves {
+                    self.move_cursor(*one);
+                }
                 Ok(Outcome::Done)
             }
             Operation::ClearInbox { device, through } => {
@@ -155,6 +157,7 @@ impl State {
             self.memberships.insert((device, number), Part { from: seq, until: None, acknowledged: seq });
         }
         if room.members.is_empty()
+            && !handshake.left.is_empty()
             && let Some(owned) = self.owners.get_mut(&room.meta.owner)
         {
             *owned = owned.saturating_sub(1);
@@ -251,11 +254,10 @@ impl State {
     }
 
     fn change(&mut self, change: Change) -> Outcome {
-        if change.number <= self.changes {
+        self.changes = change.number;
+        if !self.revoked.insert(change.revoked) {
             return Outcome::Revoked(Vec::new());
         }
-        self.changes = change.number;
-        self.revoked.insert(change.revoked);
         self.pools.retain(|(_, device), _| *device != change.revoked);
         let mut rooms = Vec::new();
         for (&(device, number), part) in &self.memberships {

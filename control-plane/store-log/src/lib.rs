@@ -1,0 +1,31 @@
+//! The embedded queue engine, on fjall: one writer thread, one fsync for all that arrived while the last one ran.
+//!
+//! The way of an operation: `store` hands it to the `writer`, which stages it (`stage`, `append`, `handshake`,
+//! `devices`, `pools`, `purge`) with its neighbours into one batch, commits and syncs that, and tells the sink.
+
+#![warn(missing_docs)]
+
+mod append;
+mod backup;
+mod devices;
+mod error;
+mod forget;
+mod handshake;
+mod journal;
+mod keys;
+mod opening;
+mod pools;
+mod purge;
+mod reader;
+mod records;
+mod restore;
+mod rooms;
+mod space;
+mod stage;
+mod store;
+mod tables;
+mod writer;
+
+pub use error::OpenError;
+pub use restore::{Restored, restore};
+pub use store::{LogStore, Settings, backup_closed};
