@@ -1,13 +1,17 @@
 //! What the watches have shown, kept as compact JSON, with our own writes learned at once (filled by `watch`).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use kube::core::ApiResource;
 use parking_lot::RwLock;
 use serde_json::Value;
 
-use crate::{Failure, Key, Live, fields};
+use tokio::sync::Notify;
+use wickr_operator_core::drift::retain_managers;
+
+use crate::{Failure, Key, Live};
 
 /// How many deletions are remembered, so that the answer to a write can't bring back what went meanwhile.
 const REMEMBERED: usize = 4096;
@@ -16,11 +20,17 @@ const REMEMBERED: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     kinds: Arc<RwLock<HashMap<ApiResource, Kind>>>,
+    changed: Arc<Notify>,
 }
 
-#[derive(Debug, Default)]
+/// Under which words an object is found besides its key.
+pub type Index = Arc<dyn Fn(&Live) -> Vec<String> + Send + Sync>;
+
+#[derive(Default)]
 struct Kind {
     objects: BTreeMap<Key, Stored>,
+    index: Option<Index>,
+    words: HashMap<String, BTreeSet<Key>>,
     gone: VecDeque<(Key, u64)>,
     /// Scopes (a namespace, or `""` for all) and how their watch stands.
     scopes: BTreeMap<String, Standing>,
@@ -30,6 +40,29 @@ struct Kind {
 struct Stored {
     version: u64,
     body: Box<[u8]>,
+    words: Vec<String>,
+    /// The controller that wrote this version, until the watch has shown it.
+    by: Option<String>,
+}
+
+/// What an object from a watch is to those who read the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Known already, or older than what is known.
+    Old,
+    /// The echo of a write of this controller: news to the others.
+    EchoTo(String),
+    /// News to everybody.
+    New,
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kind")
+            .field("objects", &self.objects.len())
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a watch stands.
@@ -55,6 +88,11 @@ impl Cache {
         self.kinds.write().entry(resource.clone()).or_default().scopes.entry(scope.to_owned()).or_default();
     }
 
+    /// From now on objects of `resource` are found under the words that `index` gives; before any is learned.
+    pub fn index(&self, resource: &ApiResource, index: Index) {
+        self.kinds.write().entry(resource.clone()).or_default().index = Some(index);
+    }
+
     /// Notes how a watch stands; false when that is no news.
     pub fn stands(&self, resource: &ApiResource, scope: &str, standing: Standing) -> bool {
         let mut kinds = self.kinds.write();
@@ -62,6 +100,8 @@ impl Cache {
         let stood = kind.scopes.entry(scope.to_owned()).or_default();
         let news = *stood != standing;
         *stood = standing;
+        drop(kinds);
+        self.changed.notify_waiters();
         news
     }
 
@@ -74,6 +114,19 @@ impl Cache {
     pub fn settled(&self) -> bool {
         let kinds = self.kinds.read();
         kinds.values().flat_map(|kind| kind.scopes.values()).all(|standing| *standing != Standing::Starting)
+    }
+
+    /// Waits until `settled`.
+    pub async fn wait_settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            if self.settled() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Each watch and how it stands, for the health gates.
@@ -117,23 +170,42 @@ impl Cache {
         bodies.iter().map(|(key, body)| open(resource, key, body)).collect()
     }
 
-    /// The keys of all objects of a kind.
-    pub fn keys(&self, resource: &ApiResource) -> Vec<Key> {
-        self.kinds.read().get(resource).map(|kind| kind.objects.keys().cloned().collect()).unwrap_or_default()
+    /// The objects that the index finds under `word`.
+    pub fn find(&self, resource: &ApiResource, word: &str) -> Result<Vec<Live>, Failure> {
+        let keys: Vec<Key> = {
+            let kinds = self.kinds.read();
+            let kind = trusted(&kinds, resource, "")?;
+            kind.words.get(word).into_iter().flatten().cloned().collect()
+        };
+        keys.iter().filter_map(|key| self.get(resource, key).transpose()).collect()
     }
 
-    /// Takes in an object from a watch or from the answer to a write; false when it is no news.
-    pub fn learn(&self, live: &Live) -> bool {
+    /// The keys of the objects in `namespace`, or everywhere when it is empty.
+    pub fn keys(&self, resource: &ApiResource, namespace: &str) -> Vec<Key> {
+        let kinds = self.kinds.read();
+        let objects =
+            kinds.get(resource).into_iter().flat_map(|kind| kind.objects.range(Key::new(namespace, "")..));
+        let within = objects.take_while(|(key, _)| namespace.is_empty() || key.namespace == namespace);
+        within.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Takes in an object from a watch.
+    pub fn learn(&self, live: &Live) -> News {
         let mut kinds = self.kinds.write();
-        let Some(kind) = kinds.get_mut(live.resource()) else { return false };
-        let (key, version) = (live.key(), live.version());
-        let known = kind.objects.get(&key).map(|stored| stored.version);
-        let gone = kind.gone.iter().rev().find(|(gone, _)| *gone == key).map(|(_, version)| *version);
-        if known.max(gone).is_some_and(|known| known >= version) {
-            return false;
+        let Some(kind) = kinds.get_mut(live.resource()) else { return News::Old };
+        if let Some(stored) = kind.objects.get_mut(&live.key())
+            && stored.version == live.version()
+        {
+            return stored.by.take().map_or(News::Old, News::EchoTo);
         }
-        kind.objects.insert(key, Stored { version, body: pack(live) });
-        true
+        if kind.keep(live, None) { News::New } else { News::Old }
+    }
+
+    /// Takes in the answer to a write of `controller`, so that its next pass sees it before the watch shows it.
+    pub fn learn_own(&self, live: &Live, controller: &str) {
+        if let Some(kind) = self.kinds.write().get_mut(live.resource()) {
+            kind.keep(live, Some(controller.to_owned()));
+        }
     }
 
     /// Takes in that an object is gone; false when it was not known.
@@ -147,7 +219,7 @@ impl Cache {
     pub fn listed(&self, resource: &ApiResource, scope: &str, seen: &[Key]) -> Vec<Live> {
         let mut kinds = self.kinds.write();
         let Some(kind) = kinds.get_mut(resource) else { return Vec::new() };
-        let seen: std::collections::HashSet<&Key> = seen.iter().collect();
+        let seen: HashSet<&Key> = seen.iter().collect();
         let missing: Vec<Key> = kind
             .objects
             .keys()
@@ -162,11 +234,32 @@ impl Cache {
             }
         }
         kind.scopes.insert(scope.to_owned(), Standing::Synced);
+        drop(kinds);
+        self.changed.notify_waiters();
         out
     }
 }
 
 impl Kind {
+    /// Keeps an object unless something newer is known of it.
+    fn keep(&mut self, live: &Live, by: Option<String>) -> bool {
+        let (key, version) = (live.key(), live.version());
+        let known = self.objects.get(&key).map(|stored| stored.version);
+        let gone = self.gone.iter().rev().find(|(gone, _)| *gone == key).map(|(_, version)| *version);
+        if known.max(gone).is_some_and(|known| known >= version) {
+            return false;
+        }
+        let words = self.index.as_ref().map(|index| index(live)).unwrap_or_default();
+        for word in &words {
+            self.words.entry(word.clone()).or_default().insert(key.clone());
+        }
+        let stored = Stored { version, body: pack(live), words, by };
+        if let Some(before) = self.objects.insert(key.clone(), stored.clone()) {
+            self.unindex(&key, before.words.iter().filter(|word| !stored.words.contains(word)));
+        }
+        true
+    }
+
     fn forget(&mut self, key: &Key, version: u64) -> bool {
         if self.objects.get(key).is_some_and(|stored| stored.version > version) {
             return false;
@@ -175,7 +268,20 @@ impl Kind {
         if self.gone.len() > REMEMBERED {
             self.gone.pop_front();
         }
-        self.objects.remove(key).is_some()
+        let Some(stored) = self.objects.remove(key) else { return false };
+        self.unindex(key, stored.words.iter());
+        true
+    }
+
+    fn unindex<'a>(&mut self, key: &Key, words: impl Iterator<Item = &'a String>) {
+        for word in words {
+            if let Some(keys) = self.words.get_mut(word) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.words.remove(word);
+                }
+            }
+        }
     }
 }
 
@@ -202,7 +308,7 @@ fn trusted<'a>(
 /// Others' field sets are never read here and are most of an object's size.
 fn pack(live: &Live) -> Box<[u8]> {
     let mut slim = live.clone();
-    fields::retain_managers(slim.value_mut(), |manager| manager.starts_with("wickr-"));
+    retain_managers(slim.value_mut(), |manager| manager.starts_with("wickr-"));
     serde_json::to_vec(slim.value()).unwrap_or_default().into()
 }
 
@@ -241,12 +347,36 @@ mod tests {
     }
 
     #[test]
-    fn our_own_write_is_news_once_and_its_echo_from_the_watch_is_none() {
+    fn the_echo_of_our_own_write_is_news_to_other_controllers_only_and_only_once() {
         let cache = cache();
-        assert!(cache.learn(&service("relay", 5)));
-        assert!(!cache.learn(&service("relay", 5)));
-        assert!(!cache.learn(&service("relay", 4)), "an older state doesn't overwrite a newer one");
-        assert!(cache.learn(&service("relay", 6)));
+        cache.learn_own(&service("relay", 5), "network");
+        assert_eq!(cache.learn(&service("relay", 5)), News::EchoTo("network".to_owned()));
+        assert_eq!(cache.learn(&service("relay", 5)), News::Old);
+        assert_eq!(
+            cache.learn(&service("relay", 4)),
+            News::Old,
+            "an older state doesn't overwrite a newer one"
+        );
+        assert_eq!(cache.learn(&service("relay", 6)), News::New);
+    }
+
+    #[test]
+    fn objects_are_found_under_their_words_as_long_as_they_have_them() {
+        let cache = cache();
+        let index = |live: &Live| vec![live.value()["spec"]["type"].as_str().unwrap_or_default().to_owned()];
+        cache.index(&resource(), Arc::new(index));
+        let of = |kind: &str, version| {
+            let mut live = service("relay", version);
+            live.value_mut()["spec"]["type"] = kind.into();
+            live
+        };
+        cache.learn(&of("A", 1));
+        assert_eq!(cache.find(&resource(), "A").unwrap().len(), 1);
+        cache.learn(&of("B", 2));
+        assert_eq!(cache.find(&resource(), "A").unwrap().len(), 0);
+        assert_eq!(cache.find(&resource(), "B").unwrap().len(), 1);
+        cache.unlearn(&of("B", 3));
+        assert_eq!(cache.find(&resource(), "B").unwrap().len(), 0);
     }
 
     #[test]
@@ -254,8 +384,8 @@ mod tests {
         let cache = cache();
         cache.learn(&service("relay", 5));
         assert!(cache.unlearn(&service("relay", 7)));
-        assert!(!cache.learn(&service("relay", 6)));
-        assert!(cache.learn(&service("relay", 8)), "made anew");
+        assert_eq!(cache.learn(&service("relay", 6)), News::Old);
+        assert_eq!(cache.learn(&service("relay", 8)), News::New, "made anew");
     }
 
     #[test]
@@ -265,7 +395,7 @@ mod tests {
         cache.learn(&service("sso", 6));
         let gone = cache.listed(&resource(), "", &[Key::new("hq", "sso")]);
         assert_eq!(gone.len(), 1);
-        assert_eq!(cache.keys(&resource()), vec![Key::new("hq", "sso")]);
+        assert_eq!(cache.keys(&resource(), ""), vec![Key::new("hq", "sso")]);
         assert!(cache.settled());
     }
 

@@ -35,9 +35,20 @@ pub enum Outcome {
     /// The spec or what it points at is wrong.
     Refused,
     /// A step failed.
-    Failed(Failure),
+    Failed {
+        /// Which class it is of.
+        class: Class,
+        /// What was attempted and what stood in the way; for the log, status has it already.
+        text: String,
+    },
     /// The object is gone.
     Gone,
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { class: failure.class(), text: format!("{failure}; next: {}", failure.next_step()) }
+    }
 }
 
 impl Outcome {
@@ -46,7 +57,7 @@ impl Outcome {
             Self::Settled { .. } => "Settled",
             Self::Holding { .. } => "Holding",
             Self::Refused => "Refused",
-            Self::Failed(failure) => failure.class().as_str(),
+            Self::Failed { class, .. } => class.as_str(),
             Self::Gone => "Gone",
         }
     }
@@ -57,8 +68,8 @@ pub trait Controller: Send + Sync + 'static {
     /// Its name, as in field managers and metrics.
     fn name(&self) -> &'static str;
 
-    /// One pass over the object at `key`.
-    fn pass(&self, key: &Key) -> impl Future<Output = Outcome> + Send;
+    /// One pass over the object at `key`, after `failed` passes in a row that failed.
+    fn pass(&self, key: &Key, failed: u32) -> impl Future<Output = Outcome> + Send;
 }
 
 /// Runs a controller's passes.
@@ -99,9 +110,10 @@ impl Driver {
         let key = self.queue.next().await;
         let name = controller.name();
         let before = self.clock.elapsed();
-        let outcome = match AssertUnwindSafe(controller.pass(&key)).catch_unwind().await {
+        let failed = self.backoffs.count(&key);
+        let outcome = match AssertUnwindSafe(controller.pass(&key, failed)).catch_unwind().await {
             Ok(outcome) => outcome,
-            Err(panic) => Outcome::Failed(Failure::Panic { key: key.clone(), text: said(panic.as_ref()) }),
+            Err(panic) => Failure::Panic { key: key.clone(), text: said(panic.as_ref()) }.into(),
         };
         let seconds = self.clock.elapsed().saturating_sub(before).as_secs_f64();
         self.metrics.passed(name, outcome.label(), seconds);
@@ -123,20 +135,21 @@ impl Driver {
                 self.backoffs.forget(key);
                 Some(soft(RECHECK))
             }
-            Outcome::Failed(failure) => {
-                self.metrics.failed(name, failure.class());
-                match failure.class() {
+            Outcome::Failed { class, text } => {
+                self.metrics.failed(name, *class);
+                match class {
                     Class::Transient => {
                         let rest = self.backoffs.failed(key);
-                        tracing::info!(%key, %failure, ?rest, "a pass failed and is tried again");
+                        tracing::info!(%key, text, ?rest, "a pass failed and is tried again");
                         Some(rest)
                     }
                     Class::Refused | Class::Forbidden => {
-                        tracing::warn!(%key, %failure, next = failure.next_step(), "a pass failed");
+                        tracing::warn!(%key, text, "a pass failed");
+                        self.backoffs.failed(key);
                         Some(soft(REFUSED_RECHECK))
                     }
                     Class::Bug => {
-                        tracing::error!(%key, %failure, "a pass failed in a way that should not happen");
+                        tracing::error!(%key, text, "a pass failed in a way that should not happen");
                         Some(self.backoffs.failed(key).max(RECHECK))
                     }
                 }
@@ -184,7 +197,7 @@ mod tests {
             "script"
         }
 
-        async fn pass(&self, _: &Key) -> Outcome {
+        async fn pass(&self, _: &Key, _: u32) -> Outcome {
             self.0.lock().pop().expect("the script goes on")
         }
     }

@@ -188,6 +188,45 @@ impl Failure {
         }
     }
 
+    /// What was attempted, in the imperative: `create Secret hq/hq-root`.
+    pub fn attempted(&self) -> String {
+        match self {
+            Self::Lookup { object, .. }
+            | Self::Create { object, .. }
+            | Self::Apply { object, .. }
+            | Self::Delete { object, .. } => format!("{} {object}", self.verb()),
+            Self::Status { object, .. } => format!("patch the status of {object}"),
+            Self::Finalize { object, .. } => format!("patch the finalizers of {object}"),
+            Self::Event { object, .. } => format!("create an event about {object}"),
+            Self::Watch { resource, .. } | Self::Undeclared { resource } => {
+                format!("list and watch {resource}")
+            }
+            Self::Occupied { object } => format!("create {object}"),
+            Self::Fenced { object } => format!("write {object}"),
+            Self::Unreadable { object, .. } => format!("read {object}"),
+            Self::Panic { key, .. } => format!("look at {key}"),
+        }
+    }
+
+    /// What stood in the way, without what was attempted.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Lookup { source, .. }
+            | Self::Create { source, .. }
+            | Self::Apply { source, .. }
+            | Self::Delete { source, .. }
+            | Self::Status { source, .. }
+            | Self::Finalize { source, .. }
+            | Self::Event { source, .. } => reason(source),
+            Self::Watch { reason, .. } => reason.clone(),
+            Self::Occupied { .. } => "it exists already and is not ours".to_owned(),
+            Self::Fenced { .. } => "another operator leads".to_owned(),
+            Self::Unreadable { source, .. } => source.to_string(),
+            Self::Undeclared { .. } => "no watch is declared for it".to_owned(),
+            Self::Panic { text, .. } => format!("it panicked: {text}"),
+        }
+    }
+
     /// What to do next, for a person.
     pub fn next_step(&self) -> String {
         let what = self.object().map_or_else(|| "it".to_owned(), ToString::to_string);
@@ -303,6 +342,8 @@ mod tests {
         assert_eq!(failure.class(), Class::Forbidden);
         assert_eq!(failure.next_step(), "grant the operator the verb create on secrets in namespace \"hq\"");
         assert!(failure.to_string().starts_with("creating Secret hq/hq-root: secrets is forbidden"));
+        assert_eq!(failure.attempted(), "create Secret hq/hq-root");
+        assert!(failure.cause().starts_with("secrets is forbidden"));
     }
 
     #[test]

@@ -6,28 +6,24 @@
 
 pub mod backoff;
 mod cache;
-mod drift;
 mod drive;
 mod events;
 mod failure;
-mod fields;
 mod metrics;
 mod object;
 mod poller;
-mod quantity;
 mod queue;
 mod view;
 mod watch;
 mod writer;
 
-pub use cache::{Cache, Standing};
-pub use drift::{Drift, DriftKind, drift};
+pub use cache::{Cache, Index, News, Standing};
 pub use drive::{Controller, Driver, Outcome, RECHECK, REFUSED_RECHECK};
 pub use events::{Events, Happening, shrug};
 pub use failure::{Class, Failure};
 pub use metrics::{Metrics, Polls, Requests, VERBS};
 pub use object::{Key, Live, ObjectName};
-pub use poller::{Ask, CALM, EAGER, Heard, Poller, TIMEOUT};
+pub use poller::{Ask, CALM, EAGER, Heard, Poller, TIMEOUT, Wake};
 pub use queue::Queue;
 pub use view::{Asked, View};
 pub use watch::{Wakes, Watch, Watches};

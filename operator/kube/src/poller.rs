@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use wickr_base::{Clock, UnixMillis};
 
+use crate::Key;
 use crate::metrics::Polls;
-use crate::{Key, Queue};
 
 /// Between two questions while all is well.
 pub const CALM: Duration = Duration::from_secs(30);
@@ -37,6 +37,9 @@ pub trait Ask: Send + Sync + 'static {
     /// Whether a pass has something new to say after this answer; counters that move all the time are no news.
     fn is_news(&self, before: &Self::Answer, after: &Self::Answer) -> bool;
 }
+
+/// Wakes whoever depends on what the targets of an owner say.
+pub type Wake = Arc<dyn Fn(&Key) + Send + Sync>;
 
 /// The last word of a target. A failed question replaces an answer at once.
 #[derive(Debug)]
@@ -85,7 +88,7 @@ type Entries<A> = HashMap<(Key, <A as Ask>::Target), Entry<<A as Ask>::Answer>>;
 struct Inner<A: Ask> {
     ask: A,
     clock: Arc<dyn Clock>,
-    queue: Queue,
+    wake: Wake,
     polls: Polls,
     entries: Mutex<Entries<A>>,
     changed: Notify,
@@ -100,9 +103,9 @@ struct Entry<A> {
 }
 
 impl<A: Ask> Poller<A> {
-    /// Wakes the owner of a target through `queue` when there is news.
-    pub fn new(ask: A, clock: Arc<dyn Clock>, queue: Queue, polls: Polls) -> Self {
-        let inner = Inner { ask, clock, queue, polls, entries: Mutex::default(), changed: Notify::new() };
+    /// Calls `wake` with the owner of a target when there is news.
+    pub fn new(ask: A, clock: Arc<dyn Clock>, wake: Wake, polls: Polls) -> Self {
+        let inner = Inner { ask, clock, wake, polls, entries: Mutex::default(), changed: Notify::new() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -209,7 +212,7 @@ impl<A: Ask> Poller<A> {
         };
         inner.changed.notify_one();
         if news {
-            inner.queue.add(owner);
+            (inner.wake)(&owner);
         }
     }
 
@@ -227,6 +230,7 @@ impl<A: Ask> Poller<A> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Queue;
     use wickr_base::ManualClock;
 
     #[derive(Debug, Default)]
@@ -259,7 +263,9 @@ mod tests {
         let script = Arc::new(Script { answer: Mutex::new(answer), ..Script::default() });
         let clock = Arc::new(ManualClock::at(UnixMillis(1)));
         let polls = crate::Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap().polls();
-        let poller = Poller::new(script.clone(), clock, queue.clone(), polls);
+        let woken = queue.clone();
+        let wake = Arc::new(move |owner: &Key| woken.add(owner.clone()));
+        let poller = Poller::new(script.clone(), clock, wake, polls);
         tokio::spawn(poller.clone().run());
         (poller, script, queue)
     }

@@ -9,7 +9,7 @@ use kube::api::Api;
 use kube::core::{ApiResource, DynamicObject, TypeMeta};
 use kube::runtime::{WatchStreamExt as _, watcher};
 
-use crate::cache::{Cache, Standing};
+use crate::cache::{Cache, News, Standing};
 use crate::{Key, Live, Queue, failure};
 
 /// Which objects of a controller must be looked at again when `Live` has changed or gone.
@@ -56,7 +56,9 @@ struct Stream {
 #[derive(Debug)]
 struct Reader {
     watch: Watch,
-    /// The controller's own kind, all of whose objects have something new to say when a watch fails.
+    /// The controller, whose own writes are no news to it.
+    controller: String,
+    /// Its own kind, all of whose objects have something new to say when a watch fails.
     main: ApiResource,
     queue: Queue,
 }
@@ -70,11 +72,16 @@ impl Watches {
         Self { cache, namespaces, streams: Vec::new() }
     }
 
-    /// Adds what the controller of `main` reads; its objects are woken through `queue`.
+    /// Adds what `controller`, whose own kind is `main`, reads; its objects are woken through `queue`.
     /// Controllers that read one kind share a stream, without a selector when theirs differ.
-    pub fn add(&mut self, main: &ApiResource, watches: Vec<Watch>, queue: &Queue) {
+    pub fn add(&mut self, controller: &str, main: &ApiResource, watches: Vec<Watch>, queue: &Queue) {
         for watch in watches {
-            let reader = Reader { watch: watch.clone(), main: main.clone(), queue: queue.clone() };
+            let reader = Reader {
+                watch: watch.clone(),
+                controller: controller.to_owned(),
+                main: main.clone(),
+                queue: queue.clone(),
+            };
             if let Some(stream) = self.streams.iter_mut().find(|stream| stream.resource == watch.resource) {
                 if stream.labels != watch.labels {
                     stream.labels = None;
@@ -139,15 +146,13 @@ impl Stream {
             watcher::Event::InitApply(object) => {
                 if let Some(live) = self.live(object) {
                     listed.push(live.key());
-                    if cache.learn(&live) {
-                        self.wake(&live);
-                    }
+                    self.learn(&live, cache);
                 }
             }
             watcher::Event::InitDone => {
                 let was = cache.standing(&self.resource, scope);
                 for gone in cache.listed(&self.resource, scope, listed) {
-                    self.wake(&gone);
+                    self.wake(&gone, None);
                 }
                 listed.clear();
                 if matches!(was, Some(Standing::Failing { .. })) {
@@ -155,17 +160,15 @@ impl Stream {
                 }
             }
             watcher::Event::Apply(object) => {
-                if let Some(live) = self.live(object)
-                    && cache.learn(&live)
-                {
-                    self.wake(&live);
+                if let Some(live) = self.live(object) {
+                    self.learn(&live, cache);
                 }
             }
             watcher::Event::Delete(object) => {
                 if let Some(live) = self.live(object)
                     && cache.unlearn(&live)
                 {
-                    self.wake(&live);
+                    self.wake(&live, None);
                 }
             }
         }
@@ -181,8 +184,22 @@ impl Stream {
         live.map_err(|failure| tracing::error!(%failure, "a watched object is left out")).ok()
     }
 
-    fn wake(&self, live: &Live) {
-        for reader in &self.readers {
+    fn learn(&self, live: &Live, cache: &Cache) {
+        // Whoever depended on what it was before is woken too.
+        let before = cache.get(&self.resource, &live.key()).ok().flatten();
+        let but = match cache.learn(live) {
+            News::Old => return,
+            News::EchoTo(controller) => Some(controller),
+            News::New => None,
+        };
+        if let Some(before) = before.filter(|before| before.version() != live.version()) {
+            self.wake(&before, but.as_deref());
+        }
+        self.wake(live, but.as_deref());
+    }
+
+    fn wake(&self, live: &Live, but: Option<&str>) {
+        for reader in self.readers.iter().filter(|reader| but != Some(reader.controller.as_str())) {
             for key in (reader.watch.wakes)(live) {
                 reader.queue.add(key);
             }
@@ -191,7 +208,7 @@ impl Stream {
 
     fn wake_all(&self, cache: &Cache) {
         for reader in &self.readers {
-            cache.keys(&reader.main).into_iter().for_each(|key| reader.queue.add(key));
+            cache.keys(&reader.main, "").into_iter().for_each(|key| reader.queue.add(key));
         }
     }
 

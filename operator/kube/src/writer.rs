@@ -8,7 +8,9 @@ use kube::core::{ApiResource, DynamicObject};
 use kube::{Client, Error};
 use serde_json::{Value, json};
 
-use crate::{Cache, Failure, Key, Live, ObjectName, Requests, drift, fields};
+use wickr_operator_core::drift::{created_as_applied, drift};
+
+use crate::{Cache, Failure, Key, Live, ObjectName, Requests};
 
 /// Says whether this process may write now; asked before each write.
 pub type Fence = Arc<dyn Fn() -> bool + Send + Sync>;
@@ -18,6 +20,7 @@ pub type Fence = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct Writer {
     client: Client,
     cache: Cache,
+    controller: String,
     manager: String,
     requests: Requests,
     fence: Option<Fence>,
@@ -43,7 +46,8 @@ pub enum Reported {
 impl Writer {
     /// For the controller called `controller`.
     pub fn new(client: Client, cache: Cache, controller: &str, requests: Requests) -> Self {
-        Self { client, cache, manager: format!("wickr-{controller}"), requests, fence: None }
+        let manager = format!("wickr-{controller}");
+        Self { client, cache, controller: controller.to_owned(), manager, requests, fence: None }
     }
 
     /// Asks `fence` before each write.
@@ -193,11 +197,11 @@ impl Writer {
         seen: Option<String>,
     ) -> Result<Option<String>, Failure> {
         let cached = self.cache.get(resource, key).ok().flatten();
-        if cached.is_some_and(|live| fields::created_as_applied(live.value(), &self.manager).is_none()) {
+        if cached.is_some_and(|live| created_as_applied(live.value(), &self.manager).is_none()) {
             return Ok(None);
         }
         let Some(live) = self.fresh(resource, key).await? else { return Ok(None) };
-        let Some(entries) = fields::created_as_applied(live.value(), &self.manager) else { return Ok(None) };
+        let Some(entries) = created_as_applied(live.value(), &self.manager) else { return Ok(None) };
         self.requests.count("patch");
         let patch = json!({"metadata": {
             "uid": live.uid(), "managedFields": entries,
@@ -222,7 +226,7 @@ impl Writer {
 
     fn learned(&self, resource: &ApiResource, answer: &DynamicObject) -> Result<Live, Failure> {
         let live = Live::new(resource, answer)?;
-        self.cache.learn(&live);
+        self.cache.learn_own(&live, &self.controller);
         Ok(live)
     }
 

@@ -16,7 +16,8 @@ use kube::core::ApiResource;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use wickr_cluster::ControlPlane;
-use wickr_operator_kube::{Cache, Class, Key, Metrics, Writer, drift};
+use wickr_operator_core::drift::drift;
+use wickr_operator_kube::{Cache, Class, Key, Metrics, Writer};
 
 const MANAGER: &str = "wickr-network";
 

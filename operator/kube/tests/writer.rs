@@ -8,8 +8,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
+use wickr_operator_core::drift::drift;
 use wickr_operator_kube::{
-    Cache, Class, Failure, Key, Live, Metrics, Queue, Reported, Watch, Watches, Writer, drift,
+    Cache, Class, Failure, Key, Live, Metrics, Queue, Reported, Watch, Watches, Writer,
 };
 use wickr_operator_testkit::fake_cluster::{FakeCluster, Fault};
 
@@ -43,7 +44,7 @@ impl Bench {
             cluster_scoped: false,
             wakes: Arc::new(wakes),
         };
-        watches.add(&config_map(), vec![watch], &self.queue);
+        watches.add("network", &config_map(), vec![watch], &self.queue);
         tokio::spawn(watches.run(self.cluster.client()));
     }
 
@@ -56,9 +57,10 @@ impl Bench {
     }
 
     async fn synced(&self) {
-        while !self.cache.settled() || self.cache.standing(&config_map(), "").is_none() {
+        while self.cache.standing(&config_map(), "").is_none() {
             tokio::task::yield_now().await;
         }
+        self.cache.wait_settled().await;
     }
 }
 
