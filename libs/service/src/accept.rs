@@ -1,6 +1,7 @@
 //! The accept loop of one port: a cap on connections and on handshakes, and a time limit on each handshake.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
                 continue;
             }
         };
+        // On `[::]` an IPv4 client comes as ::ffff:a.b.c.d; nobody should see two spellings of one address.
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             port.meters.turn_away(port.name, "full");
             continue;

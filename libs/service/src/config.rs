@@ -1,6 +1,6 @@
 //! The one configuration file of a service: YAML, unknown keys refused, secrets by path.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub struct Config<S> {
     pub service: S,
 }
 
-/// Where a service listens.
+/// Where a service listens; `[::]` is every address, of IPv4 too.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
@@ -116,7 +116,7 @@ impl<S: DeserializeOwned> Config<S> {
 
 impl Default for Listen {
     fn default() -> Self {
-        let at = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let at = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         Self { public: at(8443), admin: at(9443), metrics: at(9090) }
     }
 }

@@ -14,10 +14,12 @@ mod document;
 mod gates;
 mod limits;
 mod plain;
+mod ports;
 mod problem;
 mod reload;
 mod service;
 mod shutdown;
+mod sides;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -1,7 +1,6 @@
 //! A service's life: open, bind, run, drain, close.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +9,14 @@ use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use wickr_base::{Clock, Domain, SpiffeId, UnixMillis};
-use wickr_pki::tls::{
-    ALPN_H2, ALPN_HTTP1, Identity, ServerTrust, WorkloadTrust, client_config, server_config,
-};
-use wickr_pki::{PkiError, certificates_from_pem, describe};
+use wickr_base::{Clock, Domain, SpiffeId};
 use wickr_telemetry::{Metrics, MetricsError, Unit};
 
 use crate::accept::{Meters, Port, accept};
 use crate::limits::{RequestMeters, guard};
+use crate::ports::listen;
 use crate::reload::Poll;
+use crate::sides::{admin_side, client_side, public_side, workload_paths};
 use crate::{
     Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen, Reloading,
     Shutdown, StatusFn, WorkloadFiles, admin, plain,
@@ -242,9 +239,12 @@ impl Service {
 
     /// Opens the three ports.
     pub async fn bind(self) -> Result<Bound, ServiceError> {
-        let (public, public_at) = listen("public", self.listen.public).await?;
-        let (admin, admin_at) = listen("admin", self.listen.admin).await?;
-        let (metrics, metrics_at) = listen("metrics", self.listen.metrics).await?;
+        let open = async |port, address| {
+            listen(address).await.map_err(|source| ServiceError::Listen { port, address, source })
+        };
+        let (public, public_at) = open("public", self.listen.public).await?;
+        let (admin, admin_at) = open("admin", self.listen.admin).await?;
+        let (metrics, metrics_at) = open("metrics", self.listen.metrics).await?;
         let addresses = Addresses { public: public_at, admin: admin_at, metrics: metrics_at };
         tracing::info!(service = self.name, ?addresses, "listening");
         Ok(Bound { service: self, public, admin, metrics, addresses })
@@ -346,51 +346,4 @@ async fn look(
         }
         documents.judge();
     }
-}
-
-async fn listen(port: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceError> {
-    let failed = |source| ServiceError::Listen { port, address, source };
-    let tcp = TcpListener::bind(address).await.map_err(failed)?;
-    let at = tcp.local_addr().map_err(failed)?;
-    Ok((tcp, at))
-}
-
-fn workload_paths(files: &WorkloadFiles) -> Vec<PathBuf> {
-    vec![files.certificate.clone(), files.key.clone(), files.anchors.clone()]
-}
-
-type Side<T> = Result<(Arc<T>, UnixMillis), PkiError>;
-
-fn public_side(contents: &[Vec<u8>], clock: Arc<dyn Clock>) -> Side<ServerConfig> {
-    let (identity, not_after) = identity(contents)?;
-    Ok((server_config(&identity, None, &[ALPN_H2, ALPN_HTTP1], clock)?, not_after))
-}
-
-fn admin_side(contents: &[Vec<u8>], allowed: &[SpiffeId], clock: Arc<dyn Clock>) -> Side<ServerConfig> {
-    let (identity, not_after) = identity(contents)?;
-    let clients = Some(trust(contents, allowed)?);
-    Ok((server_config(&identity, clients, &[ALPN_H2, ALPN_HTTP1], clock)?, not_after))
-}
-
-fn client_side(contents: &[Vec<u8>], allowed: &[SpiffeId], clock: Arc<dyn Clock>) -> Side<ClientConfig> {
-    let (identity, not_after) = identity(contents)?;
-    let server = ServerTrust::Workload(trust(contents, allowed)?);
-    Ok((Arc::new(client_config(Some(&identity), server, &[ALPN_H2, ALPN_HTTP1], clock)?), not_after))
-}
-
-/// The first file is the certificate, the second the key.
-fn identity(contents: &[Vec<u8>]) -> Result<(Identity, UnixMillis), PkiError> {
-    let [certificate, key, ..] = contents else {
-        return Err(PkiError::Pem("certificate and key are needed".to_owned()));
-    };
-    let identity = Identity::from_pem(certificate, key)?;
-    let not_after =
-        identity.chain().first().map_or(Ok(UnixMillis(0)), |leaf| Ok(describe(leaf)?.not_after))?;
-    Ok((identity, not_after))
-}
-
-/// The third file holds the anchors.
-fn trust(contents: &[Vec<u8>], allowed: &[SpiffeId]) -> Result<WorkloadTrust, PkiError> {
-    let anchors = contents.get(2).map_or(Ok(Vec::new()), |anchors| certificates_from_pem(anchors))?;
-    Ok(WorkloadTrust { anchors, allowed: allowed.to_vec() })
 }
