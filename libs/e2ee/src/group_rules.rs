@@ -55,7 +55,7 @@ impl MlsRules for GroupRules {
         proposals.add_proposals().iter().try_for_each(by_committer)?;
         proposals.group_context_ext_proposals().iter().try_for_each(by_committer)?;
         for removal in proposals.remove_proposals().iter().filter(|removal| removal.is_by_reference()) {
-            check_removal(&removal.sender, removal.proposal.to_remove())?;
+            check_removal(removal.sender, removal.proposal.to_remove())?;
         }
         for change in proposals.group_context_ext_proposals() {
             let by = Leaf::of(&committer.signing_identity)
@@ -85,10 +85,10 @@ impl MlsRules for GroupRules {
 
 /// Whether `sender` may propose on its own, outside of a commit, that the leaf `target` be removed: the hub for anyone,
 /// a member for itself (that is how it leaves).
-pub(crate) fn check_removal(sender: &Sender, target: u32) -> Result<(), RuleBreach> {
+pub(crate) fn check_removal(sender: Sender, target: u32) -> Result<(), RuleBreach> {
     match sender {
         Sender::External(0) => Ok(()),
-        Sender::Member(index) if *index == target => Ok(()),
+        Sender::Member(index) if index == target => Ok(()),
         Sender::Member(_) => {
             Err(RuleBreach::Proposer("a member removes another one by a commit, not by a proposal"))
         }

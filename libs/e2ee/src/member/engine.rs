@@ -86,7 +86,7 @@ impl Engine {
         let extensions = extensions::for_room(rules, &self.network).map_err(E2eeError::rule(step))?;
         let buffer = Buffer::default();
         let made = self
-            .client(&buffer, now)?
+            .client(&buffer, now)
             .create_group_with_id(group.to_bytes(), extensions, ExtensionList::new(), Some(mls_time(now)))
             .map_err(E2eeError::mls(step))?;
         Room::new(group.clone(), made, buffer, Arc::clone(&self.network), None)
@@ -150,7 +150,7 @@ impl Engine {
         let message = MlsMessage::from_bytes(welcome).map_err(E2eeError::mls(step))?;
         let tree =
             ExportedTree::mls_decode_exhaustive(tree).map_err(|error| E2eeError::mls(step)(error.into()))?;
-        let client = self.client(&buffer, UnixMillis(0))?;
+        let client = self.client(&buffer, UnixMillis(0));
         let (group, _) = client.join_group(Some(tree), &message, None).map_err(E2eeError::mls(step))?;
         let id = GroupId::from_bytes(group.group_id())
             .map_err(|_| E2eeError::Damaged { what: "the group id in the Welcome".to_owned() })?;
@@ -171,7 +171,7 @@ impl Engine {
         let buffer = Buffer::with_state(snapshot.to_vec());
         let tree = ExportedTree::mls_decode_exhaustive(tree.expose()).map_err(|_| damaged())?;
         let opened: Group<Config> = self
-            .client(&buffer, UnixMillis(0))?
+            .client(&buffer, UnixMillis(0))
             .load_group_with_ratchet_tree(&group.to_bytes(), tree)
             .map_err(E2eeError::mls("opening a room"))?;
         let epoch = opened.current_epoch();
@@ -198,7 +198,7 @@ impl Engine {
             });
         }
         let buffer = Buffer::default();
-        let client = self.client(&buffer, now)?;
+        let client = self.client(&buffer, now);
         let mut messages = Vec::with_capacity(count);
         for _ in 0..count {
             let message = client
@@ -218,11 +218,11 @@ impl Engine {
     }
 
     /// The library's client; leaves and key packages that it makes live as long as the certificate.
-    pub(crate) fn client(&self, buffer: &Buffer, now: UnixMillis) -> Result<Client<Config>, E2eeError> {
+    fn client(&self, buffer: &Buffer, now: UnixMillis) -> Client<Config> {
         let seconds = self.identity.not_after().seconds().saturating_sub(now.seconds());
         let lifetime = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let suite = self.network.suite;
-        Ok(Client::builder()
+        Client::builder()
             .key_package_repo(buffer.clone())
             .group_state_storage(buffer.clone())
             .crypto_provider(suite.provider())
@@ -231,6 +231,6 @@ impl Engine {
             .extension_types([ROOM, ExtensionType::LAST_RESORT_KEY_PACKAGE])
             .key_package_lifetime(lifetime)
             .signing_identity(self.identity.signing_identity(), self.identity.signer(), suite.mls())
-            .build())
+            .build()
     }
 }

@@ -77,7 +77,7 @@ impl Room {
         sender: Sender,
         target: u32,
     ) -> Result<Event, E2eeError> {
-        check_removal(&sender, target).map_err(refuse_handshake)?;
+        check_removal(sender, target).map_err(refuse_handshake)?;
         let member = self.at(target)?;
         let step = "taking in a removal";
         let message = MlsMessage::from_bytes(bytes).map_err(E2eeError::mls(step))?;

@@ -6,6 +6,7 @@ use mls_rs::MlsMessage;
 use mls_rs::external_client::ExternalReceivedMessage;
 use mls_rs::group::proposal::Proposal;
 use mls_rs::group::{CommitEffect, NewEpoch, Sender};
+use mls_rs::mls_rules::ProposalInfo;
 use wickr_base::{GroupId, MemberUri, UnixMillis};
 use wickr_wire::ProblemCode;
 
@@ -77,7 +78,7 @@ impl Observer {
     /// the path, dropped external_senders [commit-refused]. An expired device may only renew itself.
     pub fn judge_commit(&self, commit: &[u8], judgement: &Judgement<'_>) -> Result<Accepted, Refused> {
         let framing = Framing::parse(commit).ok_or_else(|| Refused::malformed("the commit"))?;
-        let (sender, content) = self.locate(framing)?;
+        let (sender, content) = self.locate(&framing)?;
         if content != Content::Commit {
             return Err(Refused::malformed("the commit"));
         }
@@ -115,8 +116,8 @@ impl Observer {
     }
 
     /// Group, epoch and form; the sender and what it sent.
-    pub(super) fn locate(&self, framing: Framing<'_>) -> Result<(Sender, Content), Refused> {
-        let (group_id, epoch, found) = match framing {
+    pub(super) fn locate(&self, framing: &Framing<'_>) -> Result<(Sender, Content), Refused> {
+        let (group_id, epoch, found) = match *framing {
             Framing::Public { group_id, epoch, sender, content } => {
                 (group_id, epoch, Some((sender, content)))
             }
@@ -202,7 +203,7 @@ impl Observer {
                 "the committer's certificate has expired; renew it with sso, then commit it",
             ));
         }
-        let brings_more = epoch.applied_proposals().iter().any(|applied| applied.is_by_value());
+        let brings_more = epoch.applied_proposals().iter().any(ProposalInfo::is_by_value);
         if expired(self) && brings_more {
             return Err(Refused::commit(
                 "a device whose certificate had expired may only renew itself; do the rest after",

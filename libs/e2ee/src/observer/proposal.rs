@@ -29,7 +29,7 @@ impl Observer {
         judgement: &Judgement<'_>,
     ) -> Result<AcceptedProposal, Refused> {
         let framing = Framing::parse(proposal).ok_or_else(|| Refused::malformed("the proposal"))?;
-        let (sender, content) = self.locate(framing)?;
+        let (sender, content) = self.locate(&framing)?;
         let target = match content {
             Content::Removal { target } => target,
             Content::OtherProposal => {
@@ -40,7 +40,7 @@ impl Observer {
             Content::Application | Content::Commit => return Err(Refused::malformed("the proposal")),
         };
         let leaving = self.check_sender(sender, judgement)?;
-        check_removal(&sender, target).map_err(|breach| Refused::commit(breach.to_string()))?;
+        check_removal(sender, target).map_err(|breach| Refused::commit(breach.to_string()))?;
         let message = MlsMessage::from_bytes(proposal).map_err(|_| Refused::malformed("the proposal"))?;
         let mut next = self.clone();
         match next.group.process_incoming_message_with_time(message, mls_time(judgement.now)) {

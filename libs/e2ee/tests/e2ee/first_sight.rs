@@ -9,6 +9,9 @@ use wickr_e2ee::*;
 use wickr_pki::SigningKey;
 use wickr_wire::ProblemCode;
 
+/// What mallory makes of the GroupContext extensions.
+type Change = Box<dyn Fn(&mut ExtensionList)>;
+
 /// GroupInfo and tree of a group made by a modified client.
 fn made_by(raw: &Raw, id: &GroupId, list: &ExtensionList) -> (Vec<u8>, Vec<u8>) {
     let time = Some(mls_time(raw.now));
@@ -76,7 +79,7 @@ fn a_room_without_exactly_our_extensions_is_refused() {
     let good = extensions_of(&world.room(&mut world.device()).0.group_info().unwrap());
     let id = world.room_id();
     let direct = [&[1, 1, 10], b"hq.example".as_slice(), &[0]].concat();
-    let cases: [(&str, Box<dyn Fn(&mut ExtensionList)>); 5] = [
+    let cases: [(&str, Change); 5] = [
         ("no room rules", Box::new(|list| list.remove(ROOM))),
         ("external_senders", Box::new(|list| list.remove(ExtensionType::EXTERNAL_SENDERS))),
         ("required_capabilities", Box::new(|list| list.remove(ExtensionType::REQUIRED_CAPABILITIES))),

@@ -209,7 +209,7 @@ impl Life {
             assert_eq!(seat.room.tree().unwrap(), observer.tree().unwrap());
             assert!(seat.room.roster().eq(observer.roster()));
             assert_eq!(seat.room.pending_removals(), observer.pending_removals());
-            assert_eq!(observer.check_group_info(&seat.room.group_info().unwrap()).is_ok(), true);
+            observer.check_group_info(&seat.room.group_info().unwrap()).unwrap();
         }
         for (who, device) in self.devices.iter().enumerate() {
             let kept = device.store.keys().filter(|key| !key.starts_with("key-package/")).count();

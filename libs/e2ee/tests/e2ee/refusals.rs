@@ -14,6 +14,9 @@ use wickr_e2ee::*;
 use wickr_pki::SigningKey;
 use wickr_wire::ProblemCode;
 
+/// What mallory makes of the GroupContext extensions.
+type Change = Box<dyn Fn(&mut ExtensionList)>;
+
 /// Alice's room with mallory in it.
 struct Scene {
     world: World,
@@ -26,7 +29,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self::with(|world| Raw::new(world))
+        Self::with(Raw::new)
     }
 
     fn with(make: impl FnOnce(&World) -> Raw) -> Self {
@@ -368,7 +371,7 @@ fn extensions_that_hold_the_room_together_stay() {
     let foreign = SigningKey::generate().unwrap();
     let foreign_hub = other.certificate(&service(&other.domain, "hub"), &foreign, DAY);
     let foreign_senders = ExternalSendersExt::new(vec![signing_identity(foreign_hub, &foreign)]);
-    let cases: [(&str, Box<dyn Fn(&mut ExtensionList)>); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("external_senders", Box::new(|list| list.remove(ExtensionType::EXTERNAL_SENDERS))),
         ("hub", Box::new(move |list| list.set_from(foreign_senders.clone()).unwrap())),
         (

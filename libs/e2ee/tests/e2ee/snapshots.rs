@@ -50,9 +50,9 @@ fn a_snapshot_goes_with_its_own_tree_only() {
 #[test]
 fn an_observer_can_be_handed_to_another_thread() {
     fn shareable<T: Send + Sync + Clone + 'static>() {}
+    fn movable<T: Send + 'static>() {}
     shareable::<Observer>();
     shareable::<Hub>();
     shareable::<Engine>();
-    fn movable<T: Send + 'static>() {}
     movable::<Room>();
 }
