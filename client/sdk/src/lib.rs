@@ -14,9 +14,7 @@ pub mod content;
 pub mod profile;
 pub mod store;
 
-pub use client::{
-    Client, Connection, Delivery, Invitation, Member, RoomStatus, SignIn, Status, sign_in,
-};
+pub use client::{Client, Connection, Delivery, Invitation, Member, RoomStatus, SignIn, Status, sign_in};
 pub use environment::{Environment, Resolve, ResolveEntry, ResolveError};
 pub use error::Error;
 pub use net::{DialError, HttpError, LinkError};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use wickr_base::{RoomId, Rng};
+use wickr_base::{Rng, RoomId};
 
 use crate::timings::{Spread, Timings};
 
@@ -38,12 +38,26 @@ impl Task {
 
 impl Agenda {
     /// Plans a task unless it is planned already.
-    pub(super) fn plan(&mut self, room: &RoomId, task: Task, now: Duration, timings: &Timings, rng: &dyn Rng) {
+    pub(super) fn plan(
+        &mut self,
+        room: &RoomId,
+        task: Task,
+        now: Duration,
+        timings: &Timings,
+        rng: &dyn Rng,
+    ) {
         self.due.entry((room.clone(), task)).or_insert_with(|| now + task.spread(timings).pick(rng));
     }
 
     /// Plans it again after a failure, later each time.
-    pub(super) fn again(&mut self, room: &RoomId, task: Task, now: Duration, timings: &Timings, rng: &dyn Rng) {
+    pub(super) fn again(
+        &mut self,
+        room: &RoomId,
+        task: Task,
+        now: Duration,
+        timings: &Timings,
+        rng: &dyn Rng,
+    ) {
         let key = (room.clone(), task);
         let failures = self.failures.entry(key.clone()).or_default();
         *failures = failures.saturating_add(1);

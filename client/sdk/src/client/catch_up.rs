@@ -87,7 +87,11 @@ impl Core {
                 // Left or ended while this device was away, and the removing commit is no longer there to be read.
                 self.store.forget_group(&room.group())?;
                 room.membership = Membership::Gone;
-                self.notice(Some(&room.id), None, "the relay no longer has this room for this device".to_owned())?;
+                self.notice(
+                    Some(&room.id),
+                    None,
+                    "the relay no longer has this room for this device".to_owned(),
+                )?;
                 self.store.save_room(&room)?;
             } else {
                 let state = RoomState::default();

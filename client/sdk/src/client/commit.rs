@@ -100,7 +100,8 @@ impl Core {
             group.drop_pending_commit();
         }
         let epoch = group.epoch();
-        let Some((out, reason)) = self.build(&mut group, wanted).map_err(Error::mls("making a commit"))? else {
+        let Some((out, reason)) = self.build(&mut group, wanted).map_err(Error::mls("making a commit"))?
+        else {
             return Ok(None);
         };
         group.save(&mut self.store.clone()).map_err(Error::mls("saving a room"))?;

@@ -76,7 +76,12 @@ impl Standing {
 }
 
 impl Core {
-    pub(super) fn new(store: Store, environment: Environment, key: Arc<SigningKey>, standing: Standing) -> Self {
+    pub(super) fn new(
+        store: Store,
+        environment: Environment,
+        key: Arc<SigningKey>,
+        standing: Standing,
+    ) -> Self {
         let connection = Connected { state: Connection::Connecting, link: None };
         Self {
             store,

@@ -209,7 +209,11 @@ fn finish(
         Ok(()) => {
             // A repair is done when the new group is there, by whomever.
             let still = task == Task::Repair && core.room(room)?.repair.is_some();
-            if still { again(core) } else { core.agenda.lock().settle(room, task) }
+            if still {
+                again(core)
+            } else {
+                core.agenda.lock().settle(room, task)
+            }
             Ok(())
         }
         Err(Error::SignedOut(why)) => Err(Error::SignedOut(why)),

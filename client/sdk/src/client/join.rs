@@ -43,8 +43,7 @@ impl Core {
 
     /// The tree of the Welcome's epoch; inside, why the relay has none.
     async fn fetch_tree(&self, link: &Link, entry: &InboxEntry) -> Result<Result<Vec<u8>, String>, Error> {
-        let ask =
-            FetchTree { room: entry.room.clone(), generation: entry.generation, epoch: entry.epoch };
+        let ask = FetchTree { room: entry.room.clone(), generation: entry.generation, epoch: entry.epoch };
         match link.ask(client_frame::Body::FetchTree(ask)).await {
             Ok(reply::Outcome::Tree(tree)) => Ok(Ok(tree.tree.to_vec())),
             Ok(_) => Err(Error::Protocol("something else than the tree asked for")),
@@ -80,7 +79,10 @@ impl Core {
         match joined {
             Ok(mut group) => {
                 let users = users_of(&group);
-                if held.as_ref().is_none_or(|held| held.group() != *group.group() || held.membership == Membership::Gone) {
+                if held
+                    .as_ref()
+                    .is_none_or(|held| held.group() != *group.group() || held.membership == Membership::Gone)
+                {
                     // Remains of a fresh group of this device that another one's has overtaken.
                     self.store.forget_group(group.group())?;
                 }

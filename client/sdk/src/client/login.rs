@@ -58,7 +58,11 @@ pub async fn sign_in(
 }
 
 /// Opens a profile that somebody has signed in with.
-pub(super) async fn open(owned: Owned, unlock: &UnlockWith, environment: Environment) -> Result<Client, Error> {
+pub(super) async fn open(
+    owned: Owned,
+    unlock: &UnlockWith,
+    environment: Environment,
+) -> Result<Client, Error> {
     if !owned.profile().exists() {
         return Err(Error::NotSignedIn);
     }
@@ -105,9 +109,7 @@ async fn open_store(
 fn device_key(store: &Store) -> Result<Arc<SigningKey>, Error> {
     let failed = |doing| move |error: wickr_pki::PkiError| Error::Key { doing, source: error.into() };
     let key = match store.device_key()? {
-        Some(pkcs8) => {
-            SigningKey::from_pkcs8(pkcs8.expose()).map_err(failed("reading the device key"))?
-        }
+        Some(pkcs8) => SigningKey::from_pkcs8(pkcs8.expose()).map_err(failed("reading the device key"))?,
         None => {
             let key = SigningKey::generate().map_err(failed("making the device key"))?;
             let pkcs8 = key.to_pkcs8().map_err(failed("keeping the device key"))?;

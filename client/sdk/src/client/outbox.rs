@@ -87,11 +87,8 @@ impl Core {
             Sealed::Later => return Ok(Sent::Later),
             Sealed::Void => return Ok(Sent::Done),
         };
-        let frame = SendMessage {
-            room: room.id.to_string(),
-            generation: room.generation.0,
-            message: message.into(),
-        };
+        let frame =
+            SendMessage { room: room.id.to_string(), generation: room.generation.0, message: message.into() };
         match link.ask(client_frame::Body::SendMessage(frame)).await {
             Ok(reply::Outcome::Sequenced(placed)) => {
                 self.acknowledged(unsent, Seq(placed.seq), UnixMillis(placed.time_ms))?;
@@ -137,7 +134,9 @@ impl Core {
         };
         match code {
             // The log that is on its way here says what has changed; then it is sealed again.
-            StaleEpoch | StaleGeneration | Busy | Draining | Internal | StorageFull | TooMany => Ok(Sent::Later),
+            StaleEpoch | StaleGeneration | Busy | Draining | Internal | StorageFull | TooMany => {
+                Ok(Sent::Later)
+            }
             PendingRemoval => {
                 self.plan(&unsent.room, Task::Proposals);
                 Ok(Sent::Later)

@@ -16,7 +16,8 @@ use crate::store::{CommitReason, Membership, Message, Repair, Room, Unsent, Unse
 impl Core {
     /// Takes one frame in; gives what to acknowledge, or nothing for a room that this device does not know.
     pub(super) fn take_in(&self, deliver: &Deliver) -> Result<Option<Cursor>, Error> {
-        let id: RoomId = deliver.room.parse().map_err(|_| Error::Protocol("entries of a room without an id"))?;
+        let id: RoomId =
+            deliver.room.parse().map_err(|_| Error::Protocol("entries of a room without an id"))?;
         let taken = self.store.write(|| {
             let Some(room) = self.store.room(&id)? else { return Ok::<_, Error>(None) };
             let mut log = Log { core: self, room, group: None, touched: false, plans: Vec::new() };

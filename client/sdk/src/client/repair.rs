@@ -91,10 +91,8 @@ impl Core {
         let own_is_later = opened
             .as_ref()
             .is_some_and(|group| room.generation.0 == roster.generation && group.epoch() > roster.epoch);
-        let rules = opened.map_or_else(
-            || RoomRules::group(room.id.hub().clone()),
-            |group| group.rules().clone(),
-        );
+        let rules =
+            opened.map_or_else(|| RoomRules::group(room.id.hub().clone()), |group| group.rules().clone());
         let guests = choose(&on_relay, &room.users, own_is_later);
         let invited = self.claim(link, &guests.now).await?.guests;
         let generation = Generation(roster.generation).next();
@@ -223,10 +221,8 @@ impl Core {
 }
 
 fn users(members: &[String]) -> Vec<UserId> {
-    let mut users: Vec<_> = members
-        .iter()
-        .filter_map(|member| Some(member.parse::<MemberUri>().ok()?.device()?.0))
-        .collect();
+    let mut users: Vec<_> =
+        members.iter().filter_map(|member| Some(member.parse::<MemberUri>().ok()?.device()?.0)).collect();
     users.sort();
     users.dedup();
     users

@@ -104,8 +104,7 @@ impl Core {
         }
         let room = self.room(id)?;
         let group = self.open(&room)?.ok_or_else(|| Error::NotAMember(id.clone()))?;
-        let guests: Vec<_> =
-            claimed.guests.into_iter().filter(|guest| !group.contains(&guest.uri)).collect();
+        let guests: Vec<_> = claimed.guests.into_iter().filter(|guest| !group.contains(&guest.uri)).collect();
         let added = guests.iter().filter_map(|guest| Some(guest.uri.device()?.1)).collect();
         if !self.commit(id, &Wanted::Add(guests)).await? {
             return Err(Error::AlreadyMembers { handle: person.handle, room: id.clone() });

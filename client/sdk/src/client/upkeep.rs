@@ -25,7 +25,10 @@ impl Core {
         self.say("publishing key packages", self.publish_key_packages(link).await);
         self.say("bringing own devices into rooms", self.bring_own_devices(link).await);
         self.say("looking handles up", self.learn_handles().await);
-        self.say("purging expired messages", self.store.purge_expired(self.relay_now()).map(drop).map_err(Into::into));
+        self.say(
+            "purging expired messages",
+            self.store.purge_expired(self.relay_now()).map(drop).map_err(Into::into),
+        );
     }
 
     #[expect(clippy::unused_self, reason = "reads as what it is at the call")]
@@ -57,7 +60,9 @@ impl Core {
             let last_resort = if held.last_resort {
                 Vec::new()
             } else {
-                engine.last_resort(now, &mut store).map_err(Error::mls("making the last-resort key package"))?
+                engine
+                    .last_resort(now, &mut store)
+                    .map_err(Error::mls("making the last-resort key package"))?
             };
             Ok::<_, Error>(PublishKeyPackages {
                 one_time: one_time.into_iter().map(Into::into).collect(),
@@ -76,7 +81,7 @@ impl Core {
             .devices(&token)
             .await?
             .into_iter()
-            .filter(|device| device.revoked_at.is_none() && device.id != own.device)
+            .filter(|device| device.revoked_at.is_none() && device.signed_in && device.id != own.device)
             .map(|device| device.id)
             .collect();
         if devices.is_empty() {
@@ -98,7 +103,9 @@ impl Core {
         }
         for room in lacking {
             let mut claimed = self.claim(link, &[own.user]).await?;
-            claimed.guests.retain(|guest| guest.uri.device().is_some_and(|(_, device)| devices.contains(&device)));
+            claimed
+                .guests
+                .retain(|guest| guest.uri.device().is_some_and(|(_, device)| devices.contains(&device)));
             if !claimed.guests.is_empty() {
                 self.commit(&room, &Wanted::Add(claimed.guests)).await?;
             }

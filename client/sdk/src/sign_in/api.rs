@@ -60,13 +60,21 @@ impl SsoError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Its id.
+    #[serde(rename = "device")]
     pub id: DeviceId,
     /// When it first signed in.
     #[serde(default, with = "wickr_base::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<UnixMillis>,
+    /// Whether its session goes on.
+    #[serde(default = "yes")]
+    pub signed_in: bool,
     /// When it was revoked, if it was.
     #[serde(default, with = "wickr_base::rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<UnixMillis>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A person, as the directory knows them.

@@ -127,11 +127,9 @@ impl Store {
     /// This device's own message of that id.
     pub fn own_message(&self, room: &RoomId, id: MessageId) -> Result<Option<Message>, StoreError> {
         let row = self.with("looking an own message up", |c| {
-            c.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM message WHERE room = ?1 AND id = ?2 AND mine"
-            ))?
-            .query_row(params![room.to_string(), id.0], Raw::read)
-            .optional()
+            c.prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE room = ?1 AND id = ?2 AND mine"))?
+                .query_row(params![room.to_string(), id.0], Raw::read)
+                .optional()
         })?;
         row.map(|raw| self.open_message(raw)).transpose()
     }
