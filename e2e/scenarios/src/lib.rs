@@ -5,6 +5,7 @@ pub mod faults;
 pub mod forward;
 pub mod frames;
 pub mod kubernetes;
+pub mod monitoring;
 pub mod people;
 pub mod programs;
 pub mod samples;

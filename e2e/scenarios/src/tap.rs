@@ -33,6 +33,8 @@ struct Passed {
 pub struct Identity {
     /// The relay's public chain.
     pub chain: Vec<CertificateDer<'static>>,
+    /// Who signed it; the real relay is checked against this.
+    pub anchors: Vec<CertificateDer<'static>>,
     /// Its key.
     pub key: PrivateKeyDer<'static>,
     /// The name on it, which is also asked of the real relay.
@@ -43,8 +45,8 @@ impl Tap {
     /// Listens on `on` and forwards to `relay`.
     pub async fn start(on: SocketAddr, relay: SocketAddr, identity: Identity) -> Result<Self> {
         let mut anchors = RootCertStore::empty();
-        for certificate in &identity.chain {
-            anchors.add(certificate.clone()).context("trusting the relay's own chain")?;
+        for certificate in &identity.anchors {
+            anchors.add(certificate.clone()).context("trusting the relay's issuer")?;
         }
         let alpn = vec![b"http/1.1".to_vec()];
         let mut client = ClientConfig::builder().with_root_certificates(anchors).with_no_client_auth();

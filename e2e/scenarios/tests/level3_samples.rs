@@ -1,6 +1,7 @@
 //! The custom resources on a real API server: every sample is taken or refused as it says; two managers share an object.
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
@@ -21,18 +22,17 @@ static API: LazyLock<ControlPlane> = LazyLock::new(|| {
 });
 
 fn kubectl(arguments: &[&str], input: Option<&str>) -> Result<String> {
-    use std::io::Write as _;
-    let mut command = API.kubectl();
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    run(&mut command, |pipe| pipe.write_all(input.unwrap_or_default().as_bytes()))
+    run(API.kubectl().args(arguments), input.unwrap_or_default())
 }
 
-fn run(
-    command: &mut Command,
-    write: impl FnOnce(&mut std::process::ChildStdin) -> std::io::Result<()>,
-) -> Result<String> {
-    let mut child = command.spawn().context("starting kubectl")?;
-    write(&mut child.stdin.take().context("no standard input")?).context("writing to kubectl")?;
+fn run(command: &mut Command, input: &str) -> Result<String> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting kubectl")?;
+    child.stdin.take().context("no standard input")?.write_all(input.as_bytes()).context("writing to kubectl")?;
     let output = child.wait_with_output().context("waiting for kubectl")?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
@@ -86,36 +86,22 @@ fn the_schema_uses_no_unsigned_formats_and_conditions_are_keyed_by_type() {
 }
 
 #[test]
-fn a_second_field_manager_keeps_its_field_and_is_refused_ours() {
+fn a_field_belongs_to_the_manager_that_set_it_until_another_one_insists() {
     namespace("managers").unwrap();
-    let sample = samples::all().unwrap().into_iter().find(|sample| {
-        sample.refused_with.is_none()
-            && sample.documents.len() == 1
-            && sample.documents[0].contains("kind: WickrNetwork")
-    });
-    let text = sample.expect("there is an accepted WickrNetwork").documents.remove(0);
-    let apply = |manager: &str, text: &str| {
-        kubectl(
-            &["apply", "--server-side", "--field-manager", manager, "-n", "managers", "-f", "-"],
-            Some(text),
-        )
+    let network = fs::read_to_string(repository().join("manifests/demo/network.yaml")).unwrap();
+    let apply = |manager: &str, text: &str, more: &[&str]| {
+        let manager = format!("--field-manager={manager}");
+        let arguments = ["apply", "--server-side", &manager, "-n", "managers", "-f", "-"];
+        kubectl(&[&arguments[..], more].concat(), Some(text))
     };
-    apply("gitops", &text).unwrap();
-    let name = text.lines().find_map(|line| line.trim().strip_prefix("name: ")).map_or_else(
-        || text.split("name: ").nth(1).unwrap().split([',', '}', '\n']).next().unwrap().trim().to_owned(),
-        |name| name.trim().to_owned(),
-    );
     let part = |users: u32| {
-        format!(
-            "apiVersion: wickr.dev/v1alpha1\nkind: WickrNetwork\nmetadata: {{name: {name}}}\nspec: {{paused: {}}}\n",
-            users > 0
-        )
+        format!("apiVersion: wickr.dev/v1alpha1\nkind: WickrNetwork\nmetadata: {{name: hq, namespace: managers}}\nspec: {{capacity: {{users: {users}}}}}\n")
     };
-    let refused = apply("console", &part(1));
-    let paused_is_ours = text.contains("paused:");
-    assert_eq!(
-        refused.is_err(),
-        paused_is_ours,
-        "a field that another manager owns is refused, a free one is taken: {refused:?}"
-    );
+    let network = network.replace("namespace: hq", "namespace: managers");
+    apply("gitops", &network, &[]).unwrap();
+    let refused = apply("console", &part(7), &[]).unwrap_err().to_string();
+    assert!(refused.contains("conflict with \"gitops\"") && refused.contains(".spec.capacity.users"), "{refused}");
+    apply("console", &part(7), &["--force-conflicts"]).unwrap();
+    let refused = apply("gitops", &network, &[]).unwrap_err().to_string();
+    assert!(refused.contains("conflict with \"console\""), "{refused}");
 }
