@@ -56,7 +56,7 @@ Examples:
   # Read along in all rooms
   wickr read --follow
 
-  # As lines of JSON: room, name, seq, time, sender, handle, text, message
+  # As lines of JSON: room, room_name, seq, time, sender, uri, mine, text, message
   wickr read --follow --json
 
   # Wait for the next message

@@ -115,7 +115,7 @@ impl Reading<'_> {
         }
         let place = message.place;
         let rooms = self.client.rooms().map_err(|error| unreadable(&error))?;
-        let name = rooms.into_iter().find(|room| room.id == message.room).and_then(|room| room.name);
+        let room_name = rooms.into_iter().find(|room| room.id == message.room).and_then(|room| room.name);
         let handle = match message.sender.device() {
             Some((user, _)) => self.client.handle(user).map_err(|error| unreadable(&error))?,
             None => None,
@@ -124,11 +124,11 @@ impl Reading<'_> {
             outlet,
             Answer::Message(MessageLine {
                 room: message.room,
-                name,
+                room_name,
                 seq: message.seq,
                 time: message.time,
-                sender: message.sender,
-                handle,
+                sender: handle.map_or_else(|| message.sender.to_string(), |handle| handle.to_string()),
+                uri: message.sender,
                 mine: message.mine,
                 text: message.text,
                 message: message.id,

@@ -125,12 +125,13 @@ pub(crate) enum SentState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MessageLine {
     pub(crate) room: RoomId,
-    pub(crate) name: Option<String>,
+    pub(crate) room_name: Option<String>,
     pub(crate) seq: Seq,
     #[serde(with = "wickr_base::rfc3339")]
     pub(crate) time: UnixMillis,
-    pub(crate) sender: MemberUri,
-    pub(crate) handle: Option<Handle>,
+    /// The handle where it is known, else the URI.
+    pub(crate) sender: String,
+    pub(crate) uri: MemberUri,
     pub(crate) mine: bool,
     pub(crate) text: String,
     pub(crate) message: MessageId,

@@ -59,15 +59,8 @@ pub(super) fn text(answer: &Answer) -> String {
 }
 
 fn one_message(message: &MessageLine) -> String {
-    let room = message.name.clone().unwrap_or_else(|| message.room.to_string());
-    let sender = match (&message.handle, message.mine) {
-        (_, true) => "you".to_owned(),
-        (Some(handle), _) => handle.to_string(),
-        (None, _) => message
-            .sender
-            .device()
-            .map_or_else(|| message.sender.to_string(), |(user, _)| format!("user {user}")),
-    };
+    let room = message.room_name.clone().unwrap_or_else(|| message.room.to_string());
+    let sender = if message.mine { "you" } else { &message.sender };
     let mut out = format!("{}  {}  {}: ", second(message.time), printable(&room), sender);
     let mut lines = message.text.lines();
     let _ = writeln!(out, "{}", printable(lines.next().unwrap_or_default()));
@@ -195,15 +188,15 @@ mod tests {
         let rng = SeededRng::new(1);
         Answer::Message(MessageLine {
             room: RoomId::random("hq.example".parse().unwrap(), &rng),
-            name: Some("ops".to_owned()),
+            room_name: Some("ops".to_owned()),
             seq: Seq(4),
             time: UnixMillis(1_700_000_000_123),
-            sender: MemberUri::Device {
+            sender: "bob@hq.example".to_owned(),
+            uri: MemberUri::Device {
                 domain: "hq.example".parse().unwrap(),
                 user: UserId::random(&rng),
                 device: DeviceId::random(&rng),
             },
-            handle: Some("bob@hq.example".parse().unwrap()),
             mine: false,
             text: text.to_owned(),
             message: MessageId([7; 16]),
@@ -229,6 +222,6 @@ mod tests {
         assert_eq!(json["time"], "2023-11-14T22:13:20.123Z");
         assert_eq!((&json["seq"], &json["text"]), (&4.into(), &"hi".into()));
         assert_eq!(json["message"], "07".repeat(16));
-        assert_eq!(json["handle"], "bob@hq.example");
+        assert_eq!(json["sender"], "bob@hq.example");
     }
 }
