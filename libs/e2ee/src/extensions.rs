@@ -38,9 +38,14 @@ pub(crate) fn read(extensions: &ExtensionList, network: &Network) -> Result<Room
     if extensions.get(ExtensionType::EXTERNAL_SENDERS).as_ref() != Some(&external_senders(network)?) {
         return Err(RuleBreach::ExternalSenders);
     }
-    let rules = RoomRules::decode(&extensions.get(ROOM).ok_or(RuleBreach::Absent)?.extension_data)?;
+    let rules = rules_of(extensions)?;
     rules.check(&network.domain)?;
     Ok(rules)
+}
+
+/// The rules of a group that was judged when it was first seen.
+pub(crate) fn rules_of(extensions: &ExtensionList) -> Result<RoomRules, RuleBreach> {
+    RoomRules::decode(&extensions.get(ROOM).ok_or(RuleBreach::Absent)?.extension_data)
 }
 
 /// Whether `by` may replace `current` with `next`: everything but the rules stays as it is.

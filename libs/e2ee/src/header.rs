@@ -43,13 +43,13 @@ impl<'a> ApplicationHeader<'a> {
                 Ok(Self { group_id, epoch, authenticated_data })
             }
             Some(Framing::Private { .. }) => Err(Refused::encrypted_handshake()),
-            _ => Err(Refused::malformed("the application message")),
+            _ => Err(Refused::unreadable("the application message")),
         }
     }
 
     /// The group it is for; `malformed` if the id is not one of our form.
     pub fn group(&self) -> Result<GroupId, Refused> {
-        GroupId::from_bytes(self.group_id).map_err(|_| Refused::malformed("the group id"))
+        GroupId::from_bytes(self.group_id).map_err(|error| Refused::malformed(error.to_string()))
     }
 
     /// The outer envelope (`read_outer`).

@@ -73,6 +73,11 @@ impl Identity {
         self.leaf.not_after
     }
 
+    /// The first instant at which the certificate is valid.
+    pub fn not_before(&self) -> UnixMillis {
+        self.leaf.not_before
+    }
+
     pub(crate) fn signing_identity(&self) -> SigningIdentity {
         signing_identity(self.certificate.clone(), self.leaf.public_key.clone())
     }

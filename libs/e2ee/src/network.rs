@@ -7,9 +7,11 @@ use wickr_base::{Domain, MemberUri, UnixMillis};
 
 use crate::Suite;
 
-/// Judges a device certificate: chain to the device intermediate, profile, time; in clients also the revocation list.
+/// Judges a device certificate: chain to the device issuer, profile, time (`DeviceIssuers` does).
 ///
-/// The certificate's key and URI are read here again and compared; the checker decides about trust alone.
+/// The answer must follow from the arguments and from anchors that all members share: members who judge differently
+/// can't follow the same commits. What only one side knows, such as revocations, is judged beside it: at the relay in
+/// `Judgement`, in a client by looking at the roster. The certificate's key and URI are read again and compared here.
 pub trait DeviceChecker: Send + Sync {
     /// Whether `leaf_der` was issued for a device of the network and is valid at `at` (RFC 5280 section 6).
     fn check(&self, leaf_der: &[u8], at: UnixMillis) -> Result<CheckedDevice, DeviceRefusal>;

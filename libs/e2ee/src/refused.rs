@@ -18,11 +18,15 @@ impl Refused {
         Self { code, detail: detail.into() }
     }
 
-    pub(crate) fn malformed(what: &str) -> Self {
-        Self::new(
-            ProblemCode::Malformed,
-            format!("{what} can't be read; it must be exactly one MLSMessage of MLS 1.0"),
-        )
+    /// Bytes that are not what they should be.
+    pub(crate) fn unreadable(what: &str) -> Self {
+        Self::malformed(format!(
+            "{what} can't be read: it must be one whole message of MLS 1.0 (RFC 9420), of this kind"
+        ))
+    }
+
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Malformed, detail)
     }
 
     pub(crate) fn commit(detail: impl Into<String>) -> Self {

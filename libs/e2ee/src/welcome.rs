@@ -6,7 +6,7 @@ use crate::{KeyPackageRef, Refused};
 
 /// The references of the key packages that a Welcome answers, in its order. `malformed` if it is not one Welcome.
 pub fn welcome_references(welcome: &[u8]) -> Result<Vec<KeyPackageRef>, Refused> {
-    let refuse = || Refused::malformed("the Welcome");
+    let refuse = || Refused::unreadable("the Welcome");
     let message = MlsMessage::from_bytes(welcome).map_err(|_| refuse())?;
     if message.wire_format() != WireFormat::Welcome {
         return Err(refuse());

@@ -49,6 +49,11 @@ impl Buffer {
         buffer
     }
 
+    /// The group in memory has been made of it.
+    pub(crate) fn forget_state(&self) {
+        self.0.lock().state = None;
+    }
+
     pub(crate) fn add_stored_epoch(&self, epoch: u64, data: Vec<u8>) {
         let mut records = self.0.lock();
         records.epochs.insert(epoch, Zeroizing::new(data));

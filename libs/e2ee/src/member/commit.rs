@@ -48,6 +48,8 @@ impl Room {
     }
 
     /// Removes devices in one commit, and whatever removal waits.
+    ///
+    /// Also the way out when the relay waits for the removal of a device whose proposal couldn't be taken in.
     pub fn remove(&mut self, members: &[MemberUri], now: UnixMillis) -> Result<CommitOut, E2eeError> {
         let mut leaves = Vec::with_capacity(members.len());
         let waiting = self.pending_removals();

@@ -85,11 +85,12 @@ impl Engine {
         }
         let extensions = extensions::for_room(rules, &self.network).map_err(E2eeError::rule(step))?;
         let buffer = Buffer::default();
+        let from = self.valid_from(now);
         let made = self
-            .client(&buffer, now)
-            .create_group_with_id(group.to_bytes(), extensions, ExtensionList::new(), Some(mls_time(now)))
+            .client(&buffer, from)
+            .create_group_with_id(group.to_bytes(), extensions, ExtensionList::new(), Some(mls_time(from)))
             .map_err(E2eeError::mls(step))?;
-        Room::new(group.clone(), made, buffer, Arc::clone(&self.network), None)
+        Room::new(group.clone(), made, buffer, Arc::clone(&self.network), rules.clone(), None)
     }
 
     /// `count` one-time key packages (RFC 9420 section 10), each ending with the certificate. Their private halves are
@@ -158,7 +159,9 @@ impl Engine {
         if let Some((epochs, _)) = before.as_ref().and_then(|state| state::decode(state.expose())) {
             buffer.drop_epochs(epochs);
         }
-        Room::new(id, group, buffer, Arc::clone(&self.network), None)
+        let list = &group.context().extensions;
+        let rules = extensions::read(list, &self.network).map_err(E2eeError::rule(step))?;
+        Room::new(id, group, buffer, Arc::clone(&self.network), rules, None)
     }
 
     /// Opens a room that was saved; `None` if there is none.
@@ -179,7 +182,9 @@ impl Engine {
             let data = load(Record::Epoch(group, earlier))?.ok_or_else(damaged)?;
             buffer.add_stored_epoch(earlier, data.expose().clone());
         }
-        Room::new(group.clone(), opened, buffer, Arc::clone(&self.network), Some(epoch)).map(Some)
+        buffer.forget_state();
+        let rules = extensions::rules_of(&opened.context().extensions).map_err(|_| damaged())?;
+        Room::new(group.clone(), opened, buffer, Arc::clone(&self.network), rules, Some(epoch)).map(Some)
     }
 
     fn make_key_packages<S: Store>(
@@ -198,11 +203,12 @@ impl Engine {
             });
         }
         let buffer = Buffer::default();
-        let client = self.client(&buffer, now);
+        let from = self.valid_from(now);
+        let client = self.client(&buffer, from);
         let mut messages = Vec::with_capacity(count);
         for _ in 0..count {
             let message = client
-                .generate_key_package_message(extensions.clone(), ExtensionList::new(), Some(mls_time(now)))
+                .generate_key_package_message(extensions.clone(), ExtensionList::new(), Some(mls_time(from)))
                 .and_then(|message| message.to_bytes());
             messages.push(message.map_err(E2eeError::mls(step))?);
         }
@@ -217,9 +223,15 @@ impl Engine {
         Ok(messages)
     }
 
-    /// The library's client; leaves and key packages that it makes live as long as the certificate.
-    fn client(&self, buffer: &Buffer, now: UnixMillis) -> Client<Config> {
-        let seconds = self.identity.not_after().seconds().saturating_sub(now.seconds());
+    /// From when a leaf made now counts as valid: an hour back, because our idea of the relay's time may be ahead of it,
+    /// but not before the certificate.
+    fn valid_from(&self, now: UnixMillis) -> UnixMillis {
+        now.minus(Duration::from_hours(1)).max(self.identity.not_before())
+    }
+
+    /// The library's client; leaves and key packages that it makes are valid from `from` to the certificate's end.
+    fn client(&self, buffer: &Buffer, from: UnixMillis) -> Client<Config> {
+        let seconds = self.identity.not_after().seconds().saturating_sub(from.seconds());
         let lifetime = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let suite = self.network.suite;
         Client::builder()

@@ -13,20 +13,20 @@ use crate::time::mls_time;
 use crate::{E2eeError, Refused, RuleBreach, extensions};
 
 impl Room {
-    /// Takes in one entry: a commit, a proposal or an application message, with the relay's time of it, so that all
-    /// members judge expiry alike (RFC 9420 section 12).
+    /// Takes in one entry: a commit, a proposal or an application message, with the relay's time of it (`Entry.time_ms`,
+    /// the very time by which the relay judged it), so that all members judge expiry alike (RFC 9420 section 12).
     ///
     /// A commit of ours is applied when it comes by here; another one for the same epoch drops it. On an error the
     /// room is as before, except that a message's key may be used up. Refused beside what RFC 9420 refuses: encrypted
     /// handshakes; from the hub anything but Remove; from a member a proposal other than to remove itself; external
     /// commits, PSK, ReInit, Update and custom proposals; a change of rules by someone who may not.
     pub fn process(&mut self, message: &[u8], at: UnixMillis) -> Result<Event, E2eeError> {
-        let framing = Framing::parse(message).ok_or_else(|| self.refuse(Refused::malformed("the entry")))?;
+        let framing = Framing::parse(message).ok_or_else(|| self.refuse(Refused::unreadable("the entry")))?;
         match framing {
             Framing::Private { .. } => self.open(message, at),
             Framing::Public { group_id, epoch, sender, content } => {
                 if group_id != self.group.group_id() {
-                    return Err(self.refuse(Refused::malformed("the group id")));
+                    return Err(self.refuse(Refused::malformed("the group id is not this room's")));
                 }
                 if epoch != self.epoch() {
                     return Err(E2eeError::OtherEpoch {
@@ -45,7 +45,7 @@ impl Room {
                         let breach = RuleBreach::Proposer("only Remove is proposed outside of a commit");
                         Err(refuse_handshake(breach))
                     }
-                    Content::Application => Err(self.refuse(Refused::malformed("the application message"))),
+                    Content::Application => Err(self.refuse(Refused::unreadable("the application message"))),
                 }
             }
         }
@@ -54,7 +54,7 @@ impl Room {
     fn open(&mut self, bytes: &[u8], at: UnixMillis) -> Result<Event, E2eeError> {
         let header = ApplicationHeader::parse(bytes).map_err(|refused| self.refuse(refused))?;
         if header.group_id != self.group.group_id() {
-            return Err(self.refuse(Refused::malformed("the group id")));
+            return Err(self.refuse(Refused::malformed("the group id is not this room's")));
         }
         let outer = header.outer().map_err(|refused| self.refuse(refused))?;
         let step = "opening a message";
@@ -64,7 +64,7 @@ impl Room {
                 let sender = self.at(opened.sender_index)?;
                 Ok(Event::Message { sender, outer, plaintext: Secret::new(opened.data().to_vec()) })
             }
-            Ok(_) => Err(self.refuse(Refused::malformed("the application message"))),
+            Ok(_) => Err(self.refuse(Refused::unreadable("the application message"))),
             Err(MlsError::CantProcessMessageFromSelf) => Ok(Event::OwnMessage { outer }),
             Err(error) => Err(E2eeError::mls(step)(error)),
         }
@@ -94,7 +94,7 @@ impl Room {
             .map_err(E2eeError::mls(step))?
         {
             ReceivedMessage::Commit(commit) => self.advance(&commit),
-            _ => Err(self.refuse(Refused::malformed("the commit"))),
+            _ => Err(self.refuse(Refused::unreadable("the commit"))),
         }
     }
 
@@ -133,7 +133,7 @@ impl Room {
 
     fn at(&self, leaf: u32) -> Result<MemberUri, E2eeError> {
         let member = self.roster.at(leaf).map(|member| member.uri.clone());
-        member.ok_or_else(|| self.refuse(Refused::malformed(&format!("leaf {leaf} of the group"))))
+        member.ok_or_else(|| self.refuse(Refused::malformed(format!("the group has no leaf {leaf}"))))
     }
 
     fn refuse(&self, refused: Refused) -> E2eeError {

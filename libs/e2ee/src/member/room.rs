@@ -13,7 +13,7 @@ use super::state;
 use super::store::{Record, Store};
 use crate::leaf::Leaf;
 use crate::roster::{Roster, removal_targets};
-use crate::{E2eeError, KeyPackageRef, Member, Network, RoomRules, encode_outer, extensions};
+use crate::{E2eeError, KeyPackageRef, Member, Network, RoomRules, encode_outer};
 
 /// A group and everything that is not yet saved of it.
 ///
@@ -41,13 +41,12 @@ impl Room {
         group: Group<Config>,
         buffer: Buffer,
         network: Arc<Network>,
+        rules: RoomRules,
         saved_tree: Option<u64>,
     ) -> Result<Self, E2eeError> {
-        let step = "reading a room";
         if group.group_id() != id.to_bytes() || id.room.hub() != &network.domain {
             return Err(E2eeError::Damaged { what: format!("the state of \"{id}\": it is another group's") });
         }
-        let rules = extensions::read(&group.context().extensions, &network).map_err(E2eeError::rule(step))?;
         let roster = read_roster(&group)?;
         Ok(Self { id, group, buffer, network, roster, rules, saved_tree })
     }
@@ -139,8 +138,8 @@ impl Room {
 
     /// Seals a message in this epoch (RFC 9420 section 6.3); `outer` becomes its authenticated_data. Padded in steps.
     ///
-    /// Save before sending: it uses up a key. `CommitRequired` while a removal waits; `CommitPending` doesn't apply,
-    /// messages of this epoch may be sent while a commit waits.
+    /// Save before sending: it uses up a key. `CommitRequired` while a removal waits. A commit of ours that waits for its
+    /// answer hinders nothing: the message goes out in the epoch before it.
     pub fn seal(&mut self, plaintext: &[u8], outer: &Outer) -> Result<Vec<u8>, E2eeError> {
         if self.commit_required() {
             return Err(E2eeError::CommitRequired(self.id.clone()));

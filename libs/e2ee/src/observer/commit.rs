@@ -20,7 +20,7 @@ use crate::{KeyPackageRef, Refused, extensions, welcome_references};
 /// What the relay knows beside the group.
 #[derive(Clone, Copy)]
 pub struct Judgement<'a> {
-    /// The relay's time, the only one for expiry.
+    /// The relay's time, the only one for expiry; members must get the entry with this very time.
     pub now: UnixMillis,
     /// The device on whose connection the frame came.
     pub submitter: &'a MemberUri,
@@ -77,19 +77,19 @@ impl Observer {
     /// such as external commits, ReInit, PSK, Update, custom proposals, expired or unknown devices, another's URI in
     /// the path, dropped external_senders [commit-refused]. An expired device may only renew itself.
     pub fn judge_commit(&self, commit: &[u8], judgement: &Judgement<'_>) -> Result<Accepted, Refused> {
-        let framing = Framing::parse(commit).ok_or_else(|| Refused::malformed("the commit"))?;
+        let framing = Framing::parse(commit).ok_or_else(|| Refused::unreadable("the commit"))?;
         let (sender, content) = self.locate(&framing)?;
         if content != Content::Commit {
-            return Err(Refused::malformed("the commit"));
+            return Err(Refused::unreadable("the commit"));
         }
         let committer = self.check_sender(sender, judgement)?;
-        let message = MlsMessage::from_bytes(commit).map_err(|_| Refused::malformed("the commit"))?;
+        let message = MlsMessage::from_bytes(commit).map_err(|_| Refused::unreadable("the commit"))?;
 
         let mut group = self.group.clone();
         let processed = group.process_incoming_message_with_time(message, mls_time(judgement.now));
         let description = match processed {
             Ok(ExternalReceivedMessage::Commit(description)) => description,
-            Ok(_) => return Err(Refused::malformed("the commit")),
+            Ok(_) => return Err(Refused::unreadable("the commit")),
             Err(error) => return Err(Refused::commit(format!("the commit is not valid: {error}"))),
         };
         let CommitEffect::NewEpoch(epoch) = &description.effect else {
@@ -106,11 +106,12 @@ impl Observer {
                 group.get_member_with_identity(identity).ok().map(|member| member.index)
             })
             .map_err(|error| Refused::commit(error.to_string()))?;
-        let extensions = group.group_context().extensions();
-        let rules = extensions::read(extensions, &self.hub.network)
-            .map_err(|breach| Refused::commit(breach.to_string()))?;
-        let next =
-            Self { hub: self.hub.clone(), group, id: Arc::clone(&self.id), rules: Arc::new(rules), roster };
+        let mut rules = Arc::clone(&self.rules);
+        if delta.rules_changed {
+            let changed = extensions::read(group.group_context().extensions(), &self.hub.network);
+            rules = Arc::new(changed.map_err(|breach| Refused::commit(breach.to_string()))?);
+        }
+        let next = Self { hub: self.hub.clone(), group, id: Arc::clone(&self.id), rules, roster };
         self.check_committer(&next, epoch, description.committer, judgement)?;
         self.accept(next, committer, delta, judgement)
     }

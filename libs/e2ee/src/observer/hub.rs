@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use mls_rs::external_client::ExternalClient;
 use mls_rs::external_client::builder::{
     ExternalBaseConfig, ExternalClientBuilder, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
 };
-use mls_rs::external_client::{ExternalClient, ExternalGroup};
 use mls_rs::group::ExportedTree;
 use mls_rs::{MlsMessage, WireFormat};
 use mls_rs_codec::MlsDecode;
@@ -17,7 +17,7 @@ use super::state::Observer;
 use crate::credential::Credentials;
 use crate::group_rules::GroupRules;
 use crate::time::mls_time;
-use crate::{E2eeError, Identity, Network, Refused};
+use crate::{E2eeError, Identity, Network, Refused, extensions};
 
 /// Spelled out because the group is cloned for each judgement, which an opaque configuration doesn't allow.
 pub(crate) type Config = WithMlsRules<
@@ -93,9 +93,9 @@ impl Hub {
         tree: &[u8],
         now: UnixMillis,
     ) -> Result<Observer, Refused> {
-        let message = MlsMessage::from_bytes(group_info).map_err(|_| Refused::malformed("the GroupInfo"))?;
+        let message = MlsMessage::from_bytes(group_info).map_err(|_| Refused::unreadable("the GroupInfo"))?;
         if message.wire_format() != WireFormat::GroupInfo {
-            return Err(Refused::malformed("the GroupInfo"));
+            return Err(Refused::unreadable("the GroupInfo"));
         }
         if message.group_id() != Some(id.to_bytes().as_slice()) || id.room.hub() != &self.network.domain {
             return Err(Refused::commit(format!(
@@ -109,20 +109,17 @@ impl Hub {
             )));
         }
         let signer = message.as_group_info().map(mls_rs::group::GroupInfo::sender);
-        let tree = ExportedTree::mls_decode_exhaustive(tree).map_err(|_| Refused::malformed("the tree"))?;
+        let tree = ExportedTree::mls_decode_exhaustive(tree).map_err(|_| Refused::unreadable("the tree"))?;
         let group = self
             .client
             .observe_group(message, Some(tree), Some(mls_time(now)))
             .map_err(|error| Refused::commit(format!("the group is not valid: {error}")))?;
-        let observer = self.wrap(group).map_err(Refused::commit)?;
+        let rules = extensions::read(group.group_context().extensions(), &self.network)
+            .map_err(|breach| Refused::commit(breach.to_string()))?;
+        let observer = Observer::new(self.clone(), group, rules).map_err(Refused::commit)?;
         if signer.and_then(|index| observer.roster.at(index)).map(|member| &member.uri) != Some(maker) {
             return Err(Refused::commit(format!("the GroupInfo must be signed by its maker, \"{maker}\"")));
         }
         Ok(observer)
-    }
-
-    /// Puts our reading of the group beside it.
-    pub(super) fn wrap(&self, group: ExternalGroup<Config>) -> Result<Observer, String> {
-        Observer::new(self.clone(), group)
     }
 }

@@ -28,7 +28,7 @@ impl Observer {
         proposal: &[u8],
         judgement: &Judgement<'_>,
     ) -> Result<AcceptedProposal, Refused> {
-        let framing = Framing::parse(proposal).ok_or_else(|| Refused::malformed("the proposal"))?;
+        let framing = Framing::parse(proposal).ok_or_else(|| Refused::unreadable("the proposal"))?;
         let (sender, content) = self.locate(&framing)?;
         let target = match content {
             Content::Removal { target } => target,
@@ -37,15 +37,15 @@ impl Observer {
                     "a device proposes only its own removal; everything else is a commit",
                 ));
             }
-            Content::Application | Content::Commit => return Err(Refused::malformed("the proposal")),
+            Content::Application | Content::Commit => return Err(Refused::unreadable("the proposal")),
         };
         let leaving = self.check_sender(sender, judgement)?;
         check_removal(sender, target).map_err(|breach| Refused::commit(breach.to_string()))?;
-        let message = MlsMessage::from_bytes(proposal).map_err(|_| Refused::malformed("the proposal"))?;
+        let message = MlsMessage::from_bytes(proposal).map_err(|_| Refused::unreadable("the proposal"))?;
         let mut next = self.clone();
         match next.group.process_incoming_message_with_time(message, mls_time(judgement.now)) {
             Ok(ExternalReceivedMessage::Proposal(_)) => Ok(AcceptedProposal { next, leaving }),
-            Ok(_) => Err(Refused::malformed("the proposal")),
+            Ok(_) => Err(Refused::unreadable("the proposal")),
             Err(error) => Err(Refused::commit(format!("the proposal is not valid: {error}"))),
         }
     }

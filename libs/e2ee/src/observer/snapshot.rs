@@ -7,7 +7,7 @@ use mls_rs_codec::MlsDecode;
 
 use super::hub::Hub;
 use super::state::Observer;
-use crate::E2eeError;
+use crate::{E2eeError, extensions};
 
 const VERSION: u8 = 1;
 
@@ -28,8 +28,10 @@ impl Observer {
 }
 
 impl Hub {
-    /// Brings back an observer from its snapshot and the tree of the same epoch. Nothing is judged again: what is in
-    /// the store was judged when it entered.
+    /// Brings back an observer from its snapshot and the tree of the same epoch.
+    ///
+    /// Nothing is judged again, what is in the store was judged when it entered: a room whose external sender is no
+    /// longer the network's hub is still followed, only `propose_remove` fails in it.
     pub fn restore(&self, snapshot: &[u8], tree: &[u8]) -> Result<Observer, E2eeError> {
         let damaged = |why: &str| E2eeError::Damaged { what: format!("the snapshot of a room ({why})") };
         let (head, body) = snapshot.split_at_checked(33).ok_or_else(|| damaged("it is too short"))?;
@@ -44,6 +46,8 @@ impl Hub {
         let tree =
             ExportedTree::mls_decode_exhaustive(tree).map_err(|_| damaged("the tree can't be read"))?;
         let group = self.client.load_group_with_ratchet_tree(snapshot, tree).map_err(E2eeError::mls(step))?;
-        self.wrap(group).map_err(|why| damaged(&why))
+        let rules = extensions::rules_of(group.group_context().extensions());
+        let rules = rules.map_err(|breach| damaged(&breach.to_string()))?;
+        Observer::new(self.clone(), group, rules).map_err(|why| damaged(&why))
     }
 }

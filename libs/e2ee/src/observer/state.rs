@@ -9,7 +9,7 @@ use wickr_base::{GroupId, MemberUri};
 
 use super::hub::{Config, Hub};
 use crate::roster::{Roster, removal_targets};
-use crate::{E2eeError, Member, Refused, RoomRules, extensions};
+use crate::{E2eeError, Member, Refused, RoomRules};
 
 /// A group's public state at one epoch (RFC 9420 sections 7, 8.1). Cheap to clone (15 microseconds with 32 members,
 /// 0.3 ms with 500); nothing in it changes.
@@ -32,10 +32,9 @@ impl fmt::Debug for Observer {
 }
 
 impl Observer {
-    pub(super) fn new(hub: Hub, group: ExternalGroup<Config>) -> Result<Self, String> {
+    /// Puts our reading of the group beside it.
+    pub(super) fn new(hub: Hub, group: ExternalGroup<Config>, rules: RoomRules) -> Result<Self, String> {
         let id = GroupId::from_bytes(group.group_context().group_id()).map_err(|error| error.to_string())?;
-        let rules = extensions::read(group.group_context().extensions(), &hub.network);
-        let rules = rules.map_err(|breach| breach.to_string())?;
         let roster = Roster::read(&group.roster()).map_err(|error| error.to_string())?;
         Ok(Self { hub, group, id: Arc::new(id), rules: Arc::new(rules), roster: Arc::new(roster) })
     }
@@ -94,18 +93,18 @@ impl Observer {
     /// Compared: the whole GroupContext with tree and transcript hash, the confirmation tag, the signature (RFC 9420
     /// section 12.4.3). From another member than the committer it proves that this member could apply the commit.
     pub fn check_group_info(&self, group_info: &[u8]) -> Result<MemberUri, Refused> {
-        let message = MlsMessage::from_bytes(group_info).map_err(|_| Refused::malformed("the GroupInfo"))?;
+        let message = MlsMessage::from_bytes(group_info).map_err(|_| Refused::unreadable("the GroupInfo"))?;
         if message.wire_format() != WireFormat::GroupInfo || message.group_id() != Some(self.group_id_bytes())
         {
-            return Err(Refused::malformed("the GroupInfo"));
+            return Err(Refused::unreadable("the GroupInfo"));
         }
         // Checking changes nothing, but the library wants it mutable.
         match self.group.clone().process_incoming_message(message) {
             Ok(ExternalReceivedMessage::GroupInfo(info)) => {
                 let signer = self.roster.at(info.sender()).map(|member| member.uri.clone());
-                signer.ok_or_else(|| Refused::malformed("the GroupInfo's signer"))
+                signer.ok_or_else(|| Refused::malformed("the GroupInfo's signer is no member"))
             }
-            Ok(_) => Err(Refused::malformed("the GroupInfo")),
+            Ok(_) => Err(Refused::unreadable("the GroupInfo")),
             Err(error) => Err(Refused::commit(format!(
                 "the GroupInfo is not of epoch {} as it stands: {error}",
                 self.epoch()

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, wherever it stands")]
 
 mod bit_flips;
+mod contents;
 mod first_sight;
 mod member_refusals;
 mod races;
 mod raw;
 mod refusals;
 mod rooms;
+mod scene;
 mod second_implementation;
 mod snapshots;
 mod world;

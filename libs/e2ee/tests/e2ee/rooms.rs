@@ -377,3 +377,16 @@ fn a_device_that_is_added_again_before_it_saw_its_removal_joins_anew() {
     let sealed = a.seal(b"welcome back", &outer(1)).unwrap();
     assert_eq!(opened(b.process(&sealed, world.now).unwrap()).1, b"welcome back");
 }
+
+#[test]
+fn a_device_whose_clock_is_ahead_of_the_relays_makes_rooms_and_packages_all_the_same() {
+    let world = World::new();
+    let (alice, mut bob) = (world.device(), world.device());
+    let ahead = world.now.plus(std::time::Duration::from_mins(50));
+    let id = world.room_id();
+    let room = alice.engine.create(&id.group(Generation(0)), &world.rules(), ahead).unwrap();
+    let (info, tree) = (room.group_info().unwrap(), room.tree().unwrap());
+    world.hub.create(&id, &alice.uri, &info, &tree, world.now).unwrap();
+    let package = bob.package(ahead);
+    world.network.check_key_package(&package.bytes, &bob.uri, world.now).unwrap();
+}

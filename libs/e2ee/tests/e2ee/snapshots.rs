@@ -56,3 +56,26 @@ fn an_observer_can_be_handed_to_another_thread() {
     shareable::<Engine>();
     movable::<Room>();
 }
+
+#[test]
+fn a_room_outlives_a_change_of_the_hubs_certificate_but_takes_no_removals_from_the_new_one() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.device(), world.device());
+    let (mut rooms, relay) = world.room_of(&mut [&mut alice, &mut bob]);
+    rooms[0].save(&mut alice.store).unwrap();
+    let renewed =
+        wickr_pki::issue_member_service(&world.issuer, &service(&world.domain, "hub"), &world.rng, world.now)
+            .unwrap();
+    let network = Network { hub_certificate: renewed.certificate.to_vec(), ..world.network.clone() };
+    let sender = Identity::new(renewed.certificate.to_vec(), &renewed.key).unwrap();
+    let hub = Hub::new(network.clone(), &sender).unwrap();
+    let observer = hub.restore(&relay.observer.snapshot().unwrap(), &relay.observer.tree().unwrap()).unwrap();
+    let engine = Engine::new(network, alice.engine.identity().clone()).unwrap();
+    let mut room = engine.open(rooms[0].group(), &alice.store).unwrap().unwrap();
+    let out = room.path_commit(world.now).unwrap();
+    let nobody = |_: &_| false;
+    let judgement = Judgement { now: world.now, submitter: &alice.uri, revoked: &nobody };
+    observer.judge_commit(&out.commit, &judgement).unwrap();
+    room.process(&out.commit, world.now).unwrap();
+    assert!(matches!(observer.propose_remove(&bob.uri), Err(E2eeError::Mls { .. })));
+}
