@@ -70,12 +70,12 @@ impl Stage<'_> {
 
     /// Scans what is durable, so it begins a batch ([`Stage::begins_a_batch`]).
     pub(crate) fn apply(&mut self, change: Change) -> Result<Vec<RoomId>, Stop> {
-        let device = change.revoked;
-        self.put(keys::meta(Meta::Changes), Slice::from(change.number.to_be_bytes()));
+        self.put(keys::meta(Meta::Followed), Slice::from(records::followed(change.followed).as_slice()));
+        let Some(device) = change.revoked else { return Ok(Vec::new()) };
         if self.get(&keys::revoked(device))?.is_some() {
             return Ok(Vec::new());
         }
-        self.put(keys::revoked(device), Slice::from(change.number.to_be_bytes()));
+        self.put(keys::revoked(device), Slice::from(self.now.0.to_be_bytes()));
         self.drop_pool(device)?;
         let mut rooms = Vec::new();
         for (number, part) in self.parts_of(device)? {

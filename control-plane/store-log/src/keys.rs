@@ -38,7 +38,7 @@ pub(crate) enum Meta {
     Incarnation = 1,
     Time = 2,
     LastRoom = 3,
-    Changes = 4,
+    Followed = 4,
     Canary = 5,
 }
 

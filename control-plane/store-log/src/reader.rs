@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use fjall::{Readable, Slice, Snapshot};
 use prost::Message;
-use wickr_base::{DeviceId, Generation, RoomId, Seq, UnixMillis, UserId};
+use wickr_base::{DeviceId, Generation, MessageId, RoomId, Seq, UnixMillis, UserId};
 use wickr_store::queue::{
-    Entry, InboxItem, Membership, Place, PoolCount, Room, RoomMeta, RoomNumber, StoreError, Usage,
+    Entry, Followed, InboxItem, Membership, Place, PoolCount, REMEMBERED, Room, RoomMeta, RoomNumber,
+    StoreError, Usage,
 };
 
 use crate::error::step;
-use crate::keys::{self, Meta};
+use crate::keys::{self, Meta, Submitted};
 use crate::pools;
 use crate::records::{self, InboxRecord, Members, Part, Pool, RoomRecord, Waiting};
 use crate::tables::Tables;
@@ -37,10 +38,6 @@ impl<'a> View<'a> {
     fn large(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let value = step("reading a value", self.at.get(&self.tables.large, key))?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
-    }
-
-    fn number(&self, what: Meta) -> Result<Option<u64>, StoreError> {
-        self.record(&keys::meta(what))?.map(|value| records::number(&value)).transpose()
     }
 
     fn meta(&self, number: RoomNumber) -> Result<Option<RoomMeta>, StoreError> {
@@ -236,8 +233,23 @@ pub(crate) fn rooms_with_removals(tables: &Tables) -> Result<Vec<RoomId>, StoreE
     Ok(rooms)
 }
 
-pub(crate) fn change_cursor(tables: &Tables) -> Result<u64, StoreError> {
-    Ok(View::of(tables).number(Meta::Changes)?.unwrap_or(0))
+pub(crate) fn followed(tables: &Tables) -> Result<Option<Followed>, StoreError> {
+    let value = View::of(tables).record(&keys::meta(Meta::Followed))?;
+    value.map(|value| records::read_followed(&value)).transpose()
+}
+
+pub(crate) fn answered(
+    tables: &Tables,
+    now: UnixMillis,
+    device: DeviceId,
+    id: MessageId,
+) -> Result<Option<Place>, StoreError> {
+    let key = keys::answer(device, Submitted::Handshake, id);
+    let Some(value) = step("looking for an earlier answer", tables.answers.get(key))? else {
+        return Ok(None);
+    };
+    let place = records::answer_place(&value).ok_or(StoreError::Unreadable { what: "an answer" })?;
+    Ok((place.time.plus(REMEMBERED) > now).then_some(place))
 }
 
 pub(crate) fn canary(tables: &Tables) -> Result<Option<UnixMillis>, StoreError> {

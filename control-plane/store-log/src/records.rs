@@ -5,8 +5,8 @@ use std::io::Read;
 use bytes::Bytes;
 use fjall::Slice;
 use prost::Message;
-use wickr_base::{DeviceId, Generation, MemberUri, MessageId, Seq, UnixMillis, UserId};
-use wickr_store::queue::{Entry, EntryKind, Place, RoomMeta, RoomNumber, StoreError};
+use wickr_base::{DeviceId, Generation, Incarnation, MemberUri, MessageId, Seq, UnixMillis, UserId};
+use wickr_store::queue::{Entry, EntryKind, Followed, Place, RoomMeta, RoomNumber, StoreError};
 
 const ENTRY_VERSION: u8 = 1;
 const HEADER: usize = 55;
@@ -114,6 +114,20 @@ pub(crate) fn answer(place: Place) -> [u8; 16] {
 pub(crate) fn answer_place(value: &[u8]) -> Option<Place> {
     let time = UnixMillis(i64::from_be_bytes(value.get(..8)?.try_into().ok()?));
     Some(Place { time, seq: Seq(u64::from_be_bytes(value.get(8..16)?.try_into().ok()?)) })
+}
+
+/// Incarnation and number.
+pub(crate) fn followed(followed: Followed) -> [u8; 24] {
+    let mut value = [0; 24];
+    value[..16].copy_from_slice(&followed.incarnation.0);
+    value[16..].copy_from_slice(&followed.number.to_be_bytes());
+    value
+}
+
+pub(crate) fn read_followed(value: &[u8]) -> Result<Followed, StoreError> {
+    let unreadable = StoreError::Unreadable { what: "how far the changes were followed" };
+    let Some((incarnation, rest)) = value.split_first_chunk::<16>() else { return Err(unreadable) };
+    Ok(Followed { incarnation: Incarnation(*incarnation), number: number(rest)? })
 }
 
 pub(crate) fn number(value: &[u8]) -> Result<u64, StoreError> {

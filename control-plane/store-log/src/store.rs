@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::RwLock;
-use wickr_base::{Clock, DeviceId, Generation, Incarnation, Rng, RoomId, Seq, UnixMillis};
+use wickr_base::{Clock, DeviceId, Generation, Incarnation, MessageId, Rng, RoomId, Seq, UnixMillis};
 use wickr_store::queue::{
-    BackupDone, Disk, Entry, InboxItem, Membership, Operation, PoolCount, QueueStore, Rejected, Room,
-    RoomNumber, Sink, StoreError, Usage,
+    BackupDone, Disk, Entry, Followed, InboxItem, Membership, Operation, Place, PoolCount, QueueStore,
+    Rejected, Room, RoomNumber, Sink, StoreError, Usage,
 };
 
 use crate::error::{OpenError, file};
@@ -188,8 +188,12 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
         self.reading(|tables, _| reader::rooms_with_removals(tables)).await
     }
 
-    async fn change_cursor(&self) -> Result<u64, StoreError> {
-        self.reading(|tables, _| reader::change_cursor(tables)).await
+    async fn followed(&self) -> Result<Option<Followed>, StoreError> {
+        self.reading(|tables, _| reader::followed(tables)).await
+    }
+
+    async fn answered(&self, device: DeviceId, id: MessageId) -> Result<Option<Place>, StoreError> {
+        self.reading(move |tables, now| reader::answered(tables, now, device, id)).await
     }
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {

@@ -9,7 +9,10 @@ pub use problem::{Problem, ProblemCode};
 /// The WebSocket subprotocol between client and relay (RFC 6455 section 1.9).
 pub const SUBPROTOCOL: &str = "wickr.v1";
 
-/// What a device signs to answer a relay's challenge: this, the nonce, SHA-256 of the session token.
+/// Where the relay takes WebSockets on its public port.
+pub const CONNECT_PATH: &str = "/v1/connect";
+
+/// What a device signs (ECDSA P-256, DER) to answer a relay's challenge: this, the nonce, SHA-256 of the session token.
 pub const CHALLENGE_CONTEXT: &[u8] = b"wickr relay challenge v1\0";
 
 /// Largest application message (MLSMessage bytes).

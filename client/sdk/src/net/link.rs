@@ -24,14 +24,11 @@ use wickr_policy::ServiceUrl;
 use wickr_wire::relay::{
     Challenge, ClientFrame, Goodbye, Refusal, RelayFrame, client_frame, relay_frame, reply,
 };
-use wickr_wire::{MAX_FRAME_BYTES, ProblemCode, SUBPROTOCOL};
+use wickr_wire::{CONNECT_PATH, MAX_FRAME_BYTES, ProblemCode, SUBPROTOCOL};
 
 use super::dial::{DialError, dial};
 use super::tls::Trust;
 use crate::environment::Environment;
-
-/// Where the relay takes WebSockets.
-const PATH: &str = "/v1/relay";
 
 /// Asks the relay; cheap to clone, dead once the connection is.
 #[derive(Debug, Clone)]
@@ -111,7 +108,7 @@ impl Link {
         let stream =
             dial(url.host(), url.port(), trust, &environment.resolve, &[b"http/1.1"], timings.connect)
                 .await?;
-        let address = url.wss(PATH);
+        let address = url.wss(CONNECT_PATH);
         let refused = |source| LinkError::Upgrade { url: address.clone(), source: Box::new(source) };
         let mut request = address.as_str().into_client_request().map_err(refused)?;
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));

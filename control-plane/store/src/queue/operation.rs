@@ -1,7 +1,7 @@
 //! What may be asked of the store's writer; handshakes stand in `handshake.rs`, answers in `outcome.rs`.
 
 use bytes::Bytes;
-use wickr_base::{DeviceId, Generation, MessageId, Seq, UnixMillis, UserId};
+use wickr_base::{DeviceId, Generation, Incarnation, MessageId, Seq, UnixMillis, UserId};
 
 use super::{Handshake, RoomNumber};
 
@@ -93,11 +93,20 @@ pub struct Publish {
     pub last_resort: Option<PoolEntry>,
 }
 
-/// A change that the directory numbered. The number becomes the cursor; revoking a revoked device does nothing.
+/// How far the directory's changes have been followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Which life of the directory numbered them.
+    pub incarnation: Incarnation,
+    /// Everything up to this number need not be read again.
+    pub number: u64,
+}
+
+/// A change of the directory. Revoking a revoked device does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The directory's number.
-    pub number: u64,
-    /// The device that is revoked by it.
-    pub revoked: DeviceId,
+    /// How far the changes have then been followed.
+    pub followed: Followed,
+    /// The device that is revoked, if the change is about one.
+    pub revoked: Option<DeviceId>,
 }

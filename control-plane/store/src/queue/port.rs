@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use wickr_base::{DeviceId, Generation, Incarnation, RoomId, Seq, UnixMillis};
+use wickr_base::{DeviceId, Generation, Incarnation, MessageId, RoomId, Seq, UnixMillis};
 
 use super::{
-    Entry, InboxItem, Membership, Operation, Outcome, PoolCount, Refused, Room, RoomNumber, StoreError,
+    Entry, Followed, InboxItem, Membership, Operation, Outcome, Place, PoolCount, Refused, Room, RoomNumber,
+    StoreError,
 };
 
 /// An operation that is done: its ticket, itself, and the answer.
@@ -136,8 +137,11 @@ pub trait QueueStore<T>: Send + Sync + Debug {
     /// Rooms from which a removal is due.
     async fn rooms_with_removals(&self) -> Result<Vec<RoomId>, StoreError>;
 
-    /// The number of the directory's newest change that was applied.
-    async fn change_cursor(&self) -> Result<u64, StoreError>;
+    /// How far the directory's changes have been followed.
+    async fn followed(&self) -> Result<Option<Followed>, StoreError>;
+
+    /// The place that a handshake of that device and id got, for as long as it is remembered.
+    async fn answered(&self, device: DeviceId, id: MessageId) -> Result<Option<Place>, StoreError>;
 
     /// The time of the newest canary.
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError>;

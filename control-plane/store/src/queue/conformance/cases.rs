@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use wickr_base::{Generation, MessageId, RoomId, SeededRng, Seq, UnixMillis};
+use wickr_base::{Generation, Incarnation, MessageId, RoomId, SeededRng, Seq, UnixMillis};
 
 use super::super::{
-    Change, ClaimedPackage, EntryKind, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome, REMEMBERED, Refused,
-    Room,
+    Change, ClaimedPackage, EntryKind, Followed, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome,
+    REMEMBERED, Refused, Room,
 };
 use super::driver::START;
 use super::{Driver, World};
@@ -96,7 +96,11 @@ pub fn the_same_id_gets_the_same_answer_for_thirty_days(driver: &mut Driver) {
     let [again, once_more] = [driver.sequenced(message.clone()), driver.sequenced(commit)];
     assert_eq!((again.place, again.repeated), (first.place, true));
     assert_eq!((once_more.place, once_more.repeated), (committed.place, true));
+    let answered =
+        |driver: &Driver, id| driver.read(driver.store().answered(world.device(0), MessageId([id; 16])));
+    assert_eq!((answered(driver, 9), answered(driver, 1)), (Some(committed.place), None));
     driver.clock().advance(HOUR + HOUR);
+    assert_eq!(answered(driver, 9), None);
     assert!(!driver.sequenced(message).repeated);
 }
 
@@ -304,12 +308,13 @@ pub fn a_revoked_device_is_due_for_removal_wherever_it_is(driver: &mut Driver) {
     let first = begin(driver, &world, 0, 3);
     begin(driver, &world, 1, 2);
     begin(driver, &world, 2, 3);
-    let revoked = Change { number: 5, revoked: world.device(2) };
+    let followed = Followed { incarnation: Incarnation([3; 16]), number: 5 };
+    let revoked = Change { followed, revoked: Some(world.device(2)) };
     let due = driver.ask(Operation::Apply(revoked));
     assert_eq!(due, Outcome::Revoked(vec![world.rooms[0].clone(), world.rooms[2].clone()]));
     assert_eq!(driver.ask(Operation::Apply(revoked)), Outcome::Revoked(Vec::new()));
     driver.reopen();
-    assert_eq!(driver.read(driver.store().change_cursor()), 5);
+    assert_eq!(driver.read(driver.store().followed()), Some(followed));
     assert_eq!(driver.read(driver.store().revoked()), [world.device(2)]);
     let mut rooms = driver.read(driver.store().rooms_with_removals());
     rooms.sort();
@@ -326,7 +331,8 @@ pub fn a_revoked_device_can_not_come_back(driver: &mut Driver) {
     let world = World::new();
     let meta = begin(driver, &world, 0, 1);
     driver.ask(world.publish(2, "ab", true, LATER));
-    let revocation = Operation::Apply(Change { number: 1, revoked: world.device(2) });
+    let followed = Followed { incarnation: Incarnation([3; 16]), number: 1 };
+    let revocation = Operation::Apply(Change { followed, revoked: Some(world.device(2)) });
     let join = handshake(world.commit(&meta, 0, 1, &[2], &[]));
     let outcomes = driver.ask_all(vec![revocation, join]);
     assert_eq!(outcomes[1], Outcome::Refused(Refused::Revoked(world.device(2))));

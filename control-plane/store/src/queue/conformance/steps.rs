@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use wickr_base::{Seq, UnixMillis};
+use wickr_base::{Incarnation, Seq, UnixMillis};
 
-use super::super::{Change, Operation, RoomMeta};
+use super::super::{Change, Followed, Operation, RoomMeta};
 use super::{Driver, World};
 
 /// One step; indices are taken modulo what there is.
@@ -147,7 +147,8 @@ fn operations(
         }
         Step::Revoke(by) => {
             *changes += 1;
-            vec![Operation::Apply(Change { number: *changes, revoked: world.device(*by) })]
+            let followed = Followed { incarnation: Incarnation([1; 16]), number: *changes };
+            vec![Operation::Apply(Change { followed, revoked: Some(world.device(*by)) })]
         }
         Step::Purge(at_most) => vec![Operation::Purge { at_most: *at_most }],
         Step::Wait(_) | Step::Reopen => Vec::new(),
@@ -181,7 +182,7 @@ fn same(world: &World, subject: &Driver, model: &Driver, at: usize, step: &Step)
     }
     assert_eq!(subject.read(s.revoked()), model.read(m.revoked()), "{place}");
     assert_eq!(subject.read(s.rooms_with_removals()), model.read(m.rooms_with_removals()), "{place}");
-    assert_eq!(subject.read(s.change_cursor()), model.read(m.change_cursor()), "{place}");
+    assert_eq!(subject.read(s.followed()), model.read(m.followed()), "{place}");
     assert_eq!(subject.read(s.usage()), model.read(m.usage()), "{place}");
     let oldest: Option<UnixMillis> = model.read(m.oldest_undelivered());
     assert_eq!(subject.read(s.oldest_undelivered()), oldest, "{place}");

@@ -38,7 +38,7 @@ impl State {
         done.unwrap_or_else(Outcome::Refused)
     }
 
-    fn answered(&self, sender: DeviceId, what: Submitted, id: MessageId) -> Option<Sequenced> {
+    pub(super) fn answered(&self, sender: DeviceId, what: Submitted, id: MessageId) -> Option<Sequenced> {
         let place = self.answers.get(&(sender, what, id))?;
         let remembered = place.time.plus(REMEMBERED) > self.time;
         remembered.then(|| Sequenced { place: *place, repeated: true, inbox: Vec::new() })
@@ -254,14 +254,14 @@ impl State {
     }
 
     fn change(&mut self, change: Change) -> Outcome {
-        self.changes = change.number;
-        if !self.revoked.insert(change.revoked) {
+        self.followed = Some(change.followed);
+        let Some(revoked) = change.revoked.filter(|device| self.revoked.insert(*device)) else {
             return Outcome::Revoked(Vec::new());
-        }
-        self.pools.retain(|(_, device), _| *device != change.revoked);
+        };
+        self.pools.retain(|(_, device), _| *device != revoked);
         let mut rooms = Vec::new();
         for (&(device, number), part) in &self.memberships {
-            if device == change.revoked
+            if device == revoked
                 && part.until.is_none()
                 && let Some(room) = self.rooms.get_mut(&number)
             {

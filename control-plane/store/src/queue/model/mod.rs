@@ -12,7 +12,9 @@ use wickr_base::{
     Clock, DeviceId, Generation, Incarnation, MemberUri, MessageId, RoomId, Seq, UnixMillis, UserId,
 };
 
-use super::{BatchReport, Completed, Entry, Operation, Place, PoolEntry, RoomMeta, RoomNumber, Sink};
+use super::{
+    BatchReport, Completed, Entry, Followed, Operation, Place, PoolEntry, RoomMeta, RoomNumber, Sink,
+};
 
 /// What a model keeps; opening it again finds everything.
 #[derive(Clone, Default)]
@@ -46,7 +48,7 @@ struct State {
     owners: HashMap<UserId, u32>,
     revoked: BTreeSet<DeviceId>,
     expiry: BTreeSet<(UnixMillis, Thing)>,
-    changes: u64,
+    followed: Option<Followed>,
     canary: Option<UnixMillis>,
 }
 

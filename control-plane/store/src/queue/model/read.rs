@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use wickr_base::{DeviceId, Generation, Incarnation, RoomId, Seq, UnixMillis};
+use wickr_base::{DeviceId, Generation, Incarnation, MessageId, RoomId, Seq, UnixMillis};
 
 use super::super::{
-    BackupDone, Disk, Entry, InboxItem, Membership, Operation, PoolCount, QueueStore, Rejected, Room,
-    RoomNumber, StoreError, Usage,
+    BackupDone, Disk, Entry, Followed, InboxItem, Membership, Operation, Place, PoolCount, QueueStore,
+    Rejected, Room, RoomNumber, StoreError, Usage,
 };
-use super::{ModelStore, State};
+use super::{ModelStore, State, Submitted};
 
 #[async_trait]
 impl<T: Send + 'static> QueueStore<T> for ModelStore<T> {
@@ -144,8 +144,14 @@ impl<T: Send + 'static> QueueStore<T> for ModelStore<T> {
         Ok(due.map(|room| room.meta.id.clone()).collect())
     }
 
-    async fn change_cursor(&self) -> Result<u64, StoreError> {
-        Ok(self.state.lock().changes)
+    async fn followed(&self) -> Result<Option<Followed>, StoreError> {
+        Ok(self.state.lock().followed)
+    }
+
+    async fn answered(&self, device: DeviceId, id: MessageId) -> Result<Option<Place>, StoreError> {
+        self.now();
+        let answer = self.state.lock().answered(device, Submitted::Handshake, id);
+        Ok(answer.map(|sequenced| sequenced.place))
     }
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {
