@@ -68,7 +68,7 @@ impl Sizes {
             Role::Sso => {
                 let relay = bytes(&self.volume).unwrap_or(0) / MIB;
                 let tenth = (relay / 10).max(1024).min(relay);
-                format!("{tenth}Mi")
+                if tenth.is_multiple_of(1024) { format!("{}Gi", tenth / 1024) } else { format!("{tenth}Mi") }
             }
         }
     }
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn sso_gets_a_tenth_but_never_more_than_the_relay() {
-        assert_eq!(Sizes::new(1, "20Gi").volume(Role::Sso), "2048Mi");
-        assert_eq!(Sizes::new(1, "2Gi").volume(Role::Sso), "1024Mi");
+        assert_eq!(Sizes::new(1, "20Gi").volume(Role::Sso), "2Gi");
+        assert_eq!(Sizes::new(1, "2Gi").volume(Role::Sso), "1Gi");
         assert_eq!(Sizes::new(1, "64Mi").volume(Role::Sso), "64Mi");
     }
 }

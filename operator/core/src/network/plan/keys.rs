@@ -1,6 +1,6 @@
 //! Policy: keys that are missing or due are made, but never a durable one over data that was written under another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -86,14 +86,14 @@ enum Due {
 pub(super) fn issue_what_is_due(draft: &mut Draft<'_>) {
     let network = draft.network;
     let data_root = data_root(draft);
-    let mut blocked = false;
+    let mut blocked = BTreeSet::new();
     let mut made = 0;
     for key in keys::wanted(network) {
         let object = format!("Secret {}/{}", network.names.namespace, key.name);
         let seen = draft.seen.keys.get(&key.slot);
         // Somebody else's, or going: `names` says so already.
         if seen.is_some_and(|seen| is_foreign(seen, draft)) {
-            blocked = true;
+            blocked.insert(key.slot);
             continue;
         }
         match judge(&key, seen, draft.seen, data_root, draft.now) {
@@ -107,14 +107,18 @@ pub(super) fn issue_what_is_due(draft: &mut Draft<'_>) {
                 draft.plan.issue.push(KeyToIssue { key, because, owner, namespace, replaces });
             }
             Due::Hold(reason, message, next) => {
-                blocked = true;
+                blocked.insert(key.slot);
                 draft.hold(reason, object, None, message, next);
             }
         }
     }
-    if blocked {
-        // What can't be signed for is not made either; pods that run keep the keys they have.
-        draft.plan.issue.clear();
+    if !blocked.is_empty() {
+        // Leafs go on being renewed by signers that are sound, so that what runs goes on running.
+        let sound = |slot: KeySlot| !blocked.contains(&slot) && draft.seen.certificate(slot).is_some();
+        draft
+            .plan
+            .issue
+            .retain(|issue| !issue.key.slot.is_durable() && issue.key.signed_by.is_some_and(sound));
         draft.leave_out(|wanted| is_first_of_its_kind(wanted, draft.seen));
     } else if made > 0 {
         let object = format!("WickrNetwork {}/{}", network.names.namespace, network.names.network);
@@ -131,10 +135,14 @@ fn is_first_of_its_kind(wanted: &Wanted, seen: &NetworkSeen) -> bool {
         && seen.live.value(wanted.kind, &wanted.name).is_none()
 }
 
-/// The root that existing data was written under.
+/// The root that existing data was written under; when volumes disagree, one that is not there.
 fn data_root(draft: &Draft<'_>) -> Option<RootPin> {
     let claims = Role::ALL.map(|role| draft.network.names.data(role));
-    claims.iter().find_map(|name| annotation(draft.seen.live.value(CLAIM, name)?, labels::ROOT)?.parse().ok())
+    let pin = |name: &String| -> Option<RootPin> {
+        annotation(draft.seen.live.value(CLAIM, name)?, labels::ROOT)?.parse().ok()
+    };
+    let pins: Vec<RootPin> = claims.iter().filter_map(pin).collect();
+    pins.iter().find(|pin| Some(**pin) != draft.seen.root).or(pins.first()).copied()
 }
 
 fn is_foreign(seen: &KeySeen, draft: &Draft<'_>) -> bool {
