@@ -71,11 +71,15 @@ impl Observer {
     /// Taken: a commit by the submitter for this group and epoch, valid by RFC 9420 section 12.4.2 as far as an observer
     /// sees, of Add, Remove and changes of the rules by who may, whose new leaves (and the path's) have certificates
     /// valid at `now`, by a device whose own certificate as it stands afterwards is valid, that contains every pending
-    /// removal. Refused with the code in brackets: encrypted handshakes [handshake-encrypted]; another group or
-    /// generation [stale-generation]; another epoch [stale-epoch]; a submitter who is no member [not-a-member], who
-    /// isn't the committer [forbidden], who is revoked [device-revoked]; a removal left out [pending-removal]; all else,
-    /// such as external commits, ReInit, PSK, Update, custom proposals, expired or unknown devices, another's URI in
-    /// the path, dropped external_senders [commit-refused]. An expired device may only renew itself.
+    /// removal. An expired device may only renew itself. Refused otherwise, by code:
+    ///
+    /// - `handshake-encrypted`: a commit or proposal in a PrivateMessage;
+    /// - `stale-generation`, `stale-epoch`: another group of the same room, another epoch;
+    /// - `not-a-member`, `forbidden`, `device-revoked`: the submitter is no member, isn't the committer, is revoked;
+    /// - `pending-removal`: a removal is left out;
+    /// - `commit-refused`: all else, such as external commits, ReInit, PSK, Update, custom proposals, expired or unknown
+    ///   devices, another's URI in the path, changed external_senders or required_capabilities;
+    /// - `malformed`: it can't be read.
     pub fn judge_commit(&self, commit: &[u8], judgement: &Judgement<'_>) -> Result<Accepted, Refused> {
         let framing = Framing::parse(commit).ok_or_else(|| Refused::unreadable("the commit"))?;
         let (sender, content) = self.locate(&framing)?;

@@ -12,7 +12,7 @@ use crate::{E2eeError, extensions};
 const VERSION: u8 = 1;
 
 impl Observer {
-    /// Everything but the tree, pending removals included: about 0.1 kB and 250 bytes per member. No secrets.
+    /// Everything but the tree, pending removals included: about 0.7 kB and 310 bytes per member. No secrets.
     ///
     /// It names the tree it belongs to by hash; store both in one batch.
     pub fn snapshot(&self) -> Result<Vec<u8>, E2eeError> {

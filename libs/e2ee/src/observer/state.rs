@@ -11,8 +11,8 @@ use super::hub::{Config, Hub};
 use crate::roster::{Roster, removal_targets};
 use crate::{E2eeError, Member, Refused, RoomRules};
 
-/// A group's public state at one epoch (RFC 9420 sections 7, 8.1). Cheap to clone (15 microseconds with 32 members,
-/// 0.3 ms with 500); nothing in it changes.
+/// A group's public state at one epoch (RFC 9420 sections 7, 8.1). Cheap to clone (11 microseconds with 32 members,
+/// 0.14 ms with 500); nothing in it changes.
 #[derive(Clone)]
 pub struct Observer {
     pub(super) hub: Hub,
