@@ -93,6 +93,11 @@ impl Live {
         &self.value
     }
 
+    /// The whole object, taken out.
+    pub fn into_value(self) -> Value {
+        self.value
+    }
+
     /// The whole object, to be changed before it is kept.
     pub(crate) fn value_mut(&mut self) -> &mut Value {
         &mut self.value

@@ -44,6 +44,12 @@ impl View {
         self.cache.list(resource, namespace)
     }
 
+    /// The watched objects that the cache's index finds under `word`.
+    pub fn find(&self, resource: &ApiResource, word: &str) -> Result<Vec<Live>, Failure> {
+        self.note(resource, true);
+        self.cache.find(resource, word)
+    }
+
     /// A referenced object, read from the API server now; `None` when there is none.
     pub async fn lookup<K>(&self, key: &Key) -> Result<Option<K>, Failure>
     where

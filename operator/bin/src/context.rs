@@ -1,0 +1,37 @@
+//! What every pass is given: the client, the caches, time, randomness, and what live services said.
+
+use std::sync::Arc;
+
+use kube::Client;
+use wickr_base::{Clock, Rng};
+use wickr_operator_core::Env;
+use wickr_operator_kube::{Cache, Poller, View};
+
+use crate::services::{Contacts, Rehearsals, Services};
+
+/// The surroundings of every pass, the same for all.
+pub struct Context {
+    /// For what is read by name.
+    pub client: Client,
+    /// What the watches have shown.
+    pub cache: Cache,
+    /// Images, and the operator's own place in the cluster.
+    pub env: Env,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for keys.
+    pub rng: Arc<dyn Rng>,
+    /// How services of each network are reached.
+    pub contacts: Arc<Contacts>,
+    /// What services said last.
+    pub poller: Poller<Services>,
+    /// Rehearsals that run beside the passes.
+    pub rehearsals: Rehearsals,
+}
+
+impl Context {
+    /// The eyes of one pass.
+    pub fn view(&self) -> View {
+        View::new(self.client.clone(), self.cache.clone())
+    }
+}

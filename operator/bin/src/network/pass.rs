@@ -1,0 +1,165 @@
+//! One pass over a network: the six words in their order, and status whatever happens.
+
+use std::sync::Arc;
+
+use kube::core::ApiResource;
+use wickr_operator_api::v1alpha1::WickrNetwork;
+use wickr_operator_core::network::{KeySlot, Outcome as Ended, plan_removal};
+use wickr_operator_core::{Explained, Names};
+use wickr_operator_kube::{Controller, Key, Live, Outcome, View, Writer};
+
+use super::apply::Hands;
+use super::{Gathered, apply, build, gather, keys, plan, remove, report, validate};
+use crate::context::Context;
+use crate::explain;
+use crate::kinds::resource_of;
+use crate::services::Credentials;
+use crate::tell::Teller;
+
+/// The controller's name, in field managers, metrics and events.
+pub const NAME: &str = "network";
+
+/// The controller of `WickrNetwork`.
+pub struct NetworkController {
+    context: Arc<Context>,
+    writer: Writer,
+    teller: Teller,
+    resource: ApiResource,
+}
+
+impl Controller for NetworkController {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn pass(&self, key: &Key, failed: u32) -> Outcome {
+        let view = self.context.view();
+        let live = match view.get(&self.resource, key) {
+            Ok(Some(live)) => live,
+            Ok(None) => return self.gone(key),
+            Err(failure) => return failure.into(),
+        };
+        let network: WickrNetwork = match live.parse() {
+            Ok(network) => network,
+            Err(failure) => return failure.into(),
+        };
+        self.look(&view, &live, &network, failed).await
+    }
+}
+
+impl NetworkController {
+    /// Writes through `writer`, tells through `teller`.
+    pub fn new(context: Arc<Context>, writer: Writer, teller: Teller) -> Self {
+        Self { context, writer, teller, resource: resource_of::<WickrNetwork>() }
+    }
+
+    async fn look(&self, view: &View, live: &Live, network: &WickrNetwork, failed: u32) -> Outcome {
+        let gathered = match gather(&self.context, view, network, &live.key()).await {
+            Ok(gathered) => gathered,
+            Err(failure) => {
+                let explained = explain::failure(&failure, failed);
+                let next = explain::outcome(&explained);
+                return self.end(live, network, None, &Ended::Failed(&explained), next).await;
+            }
+        };
+        self.keep_contact(&live.key(), &gathered);
+        if live.deleting() {
+            return self.removal(live, network, &gathered, failed).await;
+        }
+        let valid = match validate(&self.context, network, &gathered) {
+            Ok(valid) => valid,
+            Err(findings) => {
+                return self
+                    .end(live, network, Some(&gathered), &Ended::Refused(&findings), Outcome::Refused)
+                    .await;
+            }
+        };
+        let want = build(&self.context, &valid);
+        let plan = plan(&self.context, &valid, want, &gathered);
+        let hands = Hands { context: &self.context, writer: &self.writer, live, domain: &valid.domain };
+        let applied = apply::apply(&hands, &valid, &plan, &gathered).await;
+        let explained: Option<Explained> =
+            applied.as_ref().err().map(|error| explain::apply_error(error, failed));
+        let next = match &explained {
+            Some(explained) => explain::outcome(explained),
+            // What was just made is looked at in the next pass; the cache has it already.
+            None if !plan.issue.is_empty() || plan.finalizer.is_some() || plan.sign.is_some() => {
+                Outcome::Holding { reasons: reasons(&plan.holds), recheck: Some(std::time::Duration::ZERO) }
+            }
+            None if plan.holds.is_empty() => Outcome::Settled { recheck: plan.recheck },
+            None => Outcome::Holding { reasons: reasons(&plan.holds), recheck: plan.recheck },
+        };
+        let applied = match (&applied, &explained) {
+            (Ok(applied), _) => Ok(*applied),
+            (Err(_), Some(explained)) => Err(explained),
+            (Err(_), None) => Ok(wickr_operator_core::network::Applied::default()),
+        };
+        let ended = Ended::Planned { valid: &valid, plan: &plan, applied };
+        self.end(live, network, Some(&gathered), &ended, next).await
+    }
+
+    async fn removal(
+        &self,
+        live: &Live,
+        network: &WickrNetwork,
+        gathered: &Gathered,
+        failed: u32,
+    ) -> Outcome {
+        let removal = plan_removal(network, &gathered.seen);
+        let applied = remove::remove(&self.writer, live, &removal).await;
+        let explained = applied.as_ref().err().map(|error| explain::apply_error(error, failed));
+        let next = match &explained {
+            Some(explained) => explain::outcome(explained),
+            None if removal.holds.is_empty() => Outcome::Settled { recheck: removal.recheck },
+            None => Outcome::Holding { reasons: reasons(&removal.holds), recheck: removal.recheck },
+        };
+        let applied = explained.as_ref().map_or_else(|| Ok(applied.unwrap_or_default()), Err);
+        let ended = Ended::Removing { removal: &removal, applied };
+        self.end(live, network, Some(gathered), &ended, next).await
+    }
+
+    /// Status whatever happened; when even that fails, that is what the pass ended with.
+    async fn end(
+        &self,
+        live: &Live,
+        network: &WickrNetwork,
+        gathered: Option<&Gathered>,
+        ended: &Ended<'_>,
+        next: Outcome,
+    ) -> Outcome {
+        let reported =
+            report::report(&self.context, &self.writer, &self.teller, live, network, gathered, ended).await;
+        match reported {
+            Ok(()) => next,
+            Err(failure) => failure.into(),
+        }
+    }
+
+    /// The services can be reached once the operator's key, the issuer's certificate and a document are there.
+    fn keep_contact(&self, key: &Key, gathered: &Gathered) {
+        let seen = &gathered.seen;
+        let names = Names::new(key.namespace.clone(), key.name.clone());
+        let contact = || {
+            Some(Credentials {
+                operator: keys::read(&names, seen, KeySlot::OperatorClient).ok()?,
+                workload: seen.certificate(KeySlot::WorkloadIssuer)?.der.clone(),
+                public: seen.document.as_ref()?.document.anchors.for_public_tls().to_vec(),
+                root: seen.root?,
+            })
+        };
+        match contact() {
+            Some(credentials) => self.context.contacts.keep(key, credentials, &self.context.clock),
+            None => self.context.contacts.forget(key),
+        }
+    }
+
+    fn gone(&self, key: &Key) -> Outcome {
+        self.context.poller.forget(key);
+        self.context.contacts.forget(key);
+        Outcome::Gone
+    }
+}
+
+fn reasons(holds: &[wickr_operator_core::Hold]) -> Vec<&'static str> {
+    holds.iter().map(|hold| hold.reason.as_str()).collect()
+}

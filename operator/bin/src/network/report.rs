@@ -1,0 +1,57 @@
+//! Report: status on every pass, events of what changed, and how often the services are asked from now on.
+
+use std::time::Duration;
+
+use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
+use wickr_operator_core::find_condition;
+use wickr_operator_core::network::{self, Outcome, condition};
+use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Writer};
+
+use super::Gathered;
+use crate::context::Context;
+use crate::services::Target;
+use crate::tell::Teller;
+
+/// A sign of life older than this is watched closely: at a minute it counts as gone.
+const WANING: Duration = Duration::from_secs(30);
+
+/// Writes what is so now, unless it stands there already.
+pub(super) async fn report(
+    context: &Context,
+    writer: &Writer,
+    teller: &Teller,
+    live: &Live,
+    network: &WickrNetwork,
+    gathered: Option<&Gathered>,
+    outcome: &Outcome<'_>,
+) -> Result<(), Failure> {
+    let now = context.clock.now();
+    let known = gathered.map(|gathered| (&gathered.refs, &gathered.seen));
+    let status = network::report(network, known, outcome, now);
+    if let Some(gathered) = gathered {
+        ask_from_now_on(context, live, &status, gathered);
+    }
+    let value = serde_json::to_value(&status).map_err(|source| Failure::Unreadable {
+        object: ObjectName::new(live.resource(), live.key()),
+        source,
+    })?;
+    let reported = writer.status(live, &value).await?;
+    let events = network::events(network.status.as_ref(), &status, outcome, now);
+    teller.tell(live, events, reported).await;
+    Ok(())
+}
+
+/// Every 30 s while all is well, every 5 s otherwise; nobody before the network has its keys.
+fn ask_from_now_on(context: &Context, live: &Live, status: &WickrNetworkStatus, gathered: &Gathered) {
+    let key = live.key();
+    let reachable = context.contacts.get(&key).is_some();
+    let targets: &[Target] = if reachable { &gathered.targets } else { &[] };
+    let ready =
+        find_condition(&status.conditions, condition::READY).is_some_and(|ready| ready.status == "True");
+    let now = context.clock.now();
+    let waning = targets.iter().any(|target| match context.poller.heard(&key, target) {
+        Heard::Answered { answer, .. } => answer.oldest_sign().is_some_and(|sign| now.since(sign) > WANING),
+        Heard::Failed { .. } | Heard::Never => true,
+    });
+    context.poller.want(&key, targets, !ready || waning);
+}

@@ -1,0 +1,87 @@
+//! Rehearsals run beside the passes: one at a time for a provider, its result kept until the next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use parking_lot::Mutex;
+use wickr_base::Clock;
+use wickr_operator_core::RehearsalAnswer;
+use wickr_operator_core::provider::{Rehearsal, RehearsalRequest};
+use wickr_operator_kube::{Key, Wake};
+
+use super::{Call, Contact, Question, Target};
+
+/// How long sso may take: it asks the provider several things, five seconds each at most.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// The rehearsals of all providers. Cheap to clone.
+#[derive(Clone)]
+pub struct Rehearsals {
+    clock: Arc<dyn Clock>,
+    wake: Wake,
+    last: Arc<Mutex<HashMap<Key, Rehearsal>>>,
+}
+
+impl Rehearsals {
+    /// Calls `wake` with the provider when its rehearsal is over.
+    pub fn new(clock: Arc<dyn Clock>, wake: Wake) -> Self {
+        Self { clock, wake, last: Arc::default() }
+    }
+
+    /// What is known of a provider's rehearsal.
+    pub fn last(&self, provider: &Key) -> Rehearsal {
+        self.last.lock().get(provider).cloned().unwrap_or_default()
+    }
+
+    /// The provider is gone.
+    pub fn forget(&self, provider: &Key) {
+        self.last.lock().remove(provider);
+    }
+
+    /// Asks `sso` to rehearse, and comes back at once. `after` runs when there is an answer.
+    pub fn begin(
+        &self,
+        provider: &Key,
+        request: RehearsalRequest,
+        sso: Target,
+        contact: Arc<Contact>,
+        after: impl FnOnce() + Send + 'static,
+    ) {
+        let generation = request.generation.clone();
+        let running = Rehearsal::Running { generation: generation.clone(), since: self.clock.now() };
+        self.last.lock().insert(provider.clone(), running);
+        let (rehearsals, provider) = (self.clone(), provider.clone());
+        tokio::spawn(async move {
+            let answer = ask(&request, &sso, &contact).await;
+            let at = rehearsals.clock.now();
+            let done = match answer {
+                Ok(answer) => Rehearsal::Done { generation, at, answer },
+                Err(error) => Rehearsal::Failed { generation, at, error },
+            };
+            if let Some(last) = rehearsals.last.lock().get_mut(&provider) {
+                *last = done;
+            }
+            after();
+            (rehearsals.wake)(&provider);
+        });
+    }
+}
+
+async fn ask(request: &RehearsalRequest, sso: &Target, contact: &Contact) -> Result<RehearsalAnswer, String> {
+    let Question::Status(id) = &sso.question else { return Err("only an admin port rehearses".to_owned()) };
+    let call = Call {
+        host: &sso.host,
+        port: sso.port,
+        name: &sso.host,
+        tls: contact.admin(id).map_err(|error| error.to_string())?,
+        method: Method::POST,
+        path: "/rehearse",
+        body: request.to_json().expose().clone(),
+        within: WITHIN,
+    };
+    let body = call.make().await.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&body)
+        .map_err(|error| format!("the answer to the rehearsal can't be read: {error}"))
+}
