@@ -1,6 +1,7 @@
-//! Asking a server whether it is ready: one GET over TLS, at an address that needn't be what its name resolves to.
+//! Asking a server whether it is ready: one GET, with TLS or without, at an address that needn't be what its name
+//! resolves to.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,25 +38,36 @@ impl Client {
 
     /// The status code and body of `https://HOST/PATH` at `address`.
     pub fn get(&self, address: SocketAddr, host: &str, path: &str) -> Result<(u16, String)> {
-        let limit = Duration::from_secs(5);
-        let socket = TcpStream::connect_timeout(&address, limit)
-            .with_context(|| format!("connecting to {address}"))?;
-        socket
-            .set_read_timeout(Some(limit))
-            .and(socket.set_write_timeout(Some(limit)))
-            .context("setting time-outs")?;
         let name = ServerName::try_from(host.to_owned()).with_context(|| format!("host name '{host}'"))?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name).context("starting TLS")?;
-        let mut stream = StreamOwned::new(connection, socket);
-        let request =
-            format!("GET {path} HTTP/1.0\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", address.port());
-        stream.write_all(request.as_bytes()).with_context(|| format!("asking {host} for {path}"))?;
-        let mut answer = Vec::new();
-        // A server that closes without the TLS goodbye has still answered; what there is gets parsed.
-        let _ = stream.read_to_end(&mut answer);
-        parse(&String::from_utf8_lossy(&answer))
-            .with_context(|| format!("{host} answered {path} with something else than HTTP"))
+        ask(StreamOwned::new(connection, connect(address)?), &format!("{host}:{}", address.port()), path)
     }
+}
+
+/// The status code and body of `http://ADDRESS/PATH`.
+pub fn get_plain(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    ask(connect(address)?, &address.to_string(), path)
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let limit = Duration::from_secs(5);
+    let socket =
+        TcpStream::connect_timeout(&address, limit).with_context(|| format!("connecting to {address}"))?;
+    socket
+        .set_read_timeout(Some(limit))
+        .and(socket.set_write_timeout(Some(limit)))
+        .context("setting time-outs")?;
+    Ok(socket)
+}
+
+fn ask(mut stream: impl Read + Write, host: &str, path: &str) -> Result<(u16, String)> {
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).with_context(|| format!("asking {host} for {path}"))?;
+    let mut answer = Vec::new();
+    // A server that closes without the TLS goodbye has still answered; what there is gets parsed.
+    let _ = stream.read_to_end(&mut answer);
+    parse(&String::from_utf8_lossy(&answer))
+        .with_context(|| format!("{host} answered {path} with something else than HTTP"))
 }
 
 fn parse(answer: &str) -> Option<(u16, String)> {

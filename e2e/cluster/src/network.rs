@@ -80,6 +80,10 @@ pub(crate) fn up(cluster: &str, addresses: Addresses) -> Result<()> {
     ip(&["-n", &space, "link", "set", "eth0", "up"])?;
     ip(&["-n", &space, "link", "set", "lo", "up"])?;
     ip(&["-n", &space, "route", "add", "default", "via", &HOST.to_string()])?;
+    // So that a Prometheus beside the clusters reaches pods one by one.
+    for range in [addresses.pods(), addresses.services()] {
+        ip(&["route", "replace", &range, "via", &addresses.node.to_string(), "dev", BRIDGE])?;
+    }
     // Not `ip netns exec`: that would mount a fresh /sys, without the control groups.
     let enable = command("nsenter", [&format!("--net=/run/netns/{space}")]);
     run({ enable }.args(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])).map(drop)
@@ -88,6 +92,9 @@ pub(crate) fn up(cluster: &str, addresses: Addresses) -> Result<()> {
 /// Removes what [`up`] made, as far as it is there.
 pub(crate) fn down(cluster: &str, addresses: Addresses) -> Result<()> {
     let (space, host_end) = (namespace(cluster), host_end(addresses));
+    for range in [addresses.pods(), addresses.services()] {
+        ip(&["route", "flush", &range])?;
+    }
     if link_exists(&host_end) {
         ip(&["link", "del", &host_end])?;
     }

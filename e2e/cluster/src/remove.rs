@@ -32,14 +32,14 @@ pub(crate) fn files(name: &str) -> Result<()> {
     wait::until(&format!("{} to be removable", state.display()), Duration::from_secs(30), || {
         Ok((fs::remove_dir_all(&state).is_ok() || !state.exists()).then_some(()))
     })?;
-    remove_if_empty(&paths::state().join("clusters"));
     after_the_last()
 }
 
 /// Removes the bridge unless a cluster or a service beside the clusters still needs it.
 pub(crate) fn after_the_last() -> Result<()> {
-    let used = |folder: &str| paths::state().join(folder).exists();
-    if !used("clusters") && !used("services") {
+    let folders = ["clusters", "services"].map(|folder| paths::state().join(folder));
+    folders.iter().for_each(|folder| remove_if_empty(folder));
+    if folders.iter().all(|folder| !folder.exists()) {
         network::bridge_down()?;
         remove_if_empty(&paths::state());
     }
