@@ -1,6 +1,7 @@
 //! An error as a person reads it: what, where, why, what to do next; and the exit code that goes with it.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 use wickr_sdk::profile::{ProfileError, UnlockError};
@@ -10,9 +11,14 @@ use wickr_wire::ProblemCode;
 
 use crate::exit::Exit;
 
-/// Why a command came to nothing.
+/// Why a command came to nothing. Boxed, because it is rare and large.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failure {
+#[serde(transparent)]
+pub(crate) struct Failure(Box<Parts>);
+
+/// Its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parts {
     pub(crate) what: String,
     #[serde(rename = "where")]
     pub(crate) place: String,
@@ -25,14 +31,14 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, what: &str, place: &str, why: &str, next: &str) -> Self {
-        Self {
+        Self(Box::new(Parts {
             what: what.to_owned(),
             place: place.to_owned(),
             why: why.to_owned(),
             next: next.to_owned(),
             exit,
             code: None,
-        }
+        }))
     }
 
     /// The SDK's error in `place` while the command tried to do `what`.
@@ -47,6 +53,20 @@ impl Failure {
     pub(crate) fn late(what: &str, place: &str, why: &str) -> Self {
         let next = "see \"wickr status\" for the connection; give it more time with --wait";
         Self::new(Exit::Unreachable, what, place, why, next)
+    }
+}
+
+impl Deref for Failure {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
     }
 }
 

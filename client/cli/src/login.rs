@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::owner::{cannot_open, unlock_with};
 use crate::passphrase;
-use crate::show::Screen;
+use crate::show::{Screen, print};
 
 pub(crate) async fn login(
     global: &Global,
@@ -45,9 +45,9 @@ pub(crate) async fn login(
         let line = serde_json::json!({
             "user": account.user, "device": account.device, "handle": account.handle, "domain": account.domain,
         });
-        screen.line(&format!("{line}\n"))
+        print(&format!("{line}\n"))
     } else {
-        screen.line(&format!("signed in as {} with device {}\n", account.handle, account.device))
+        print(&format!("signed in as {} with device {}\n", account.handle, account.device))
     };
     if !matches!(ready, Ok(Ok(()))) {
         let _ = screen
@@ -75,7 +75,7 @@ fn show_prompt(screen: Screen, prompt: &Prompt) -> io::Result<()> {
         }
         (Prompt::Browser { url, .. }, false) => format!("Open this page in a browser:\n{url}"),
     };
-    screen.line(&format!("{line}\n"))
+    print(&format!("{line}\n"))
 }
 
 pub(crate) async fn logout(
@@ -99,30 +99,24 @@ pub(crate) async fn logout(
             next,
         ));
     }
-    let wiped = screen.line(if global.json {
-        "{\"signed_out\":true}\n"
-    } else {
-        "signed out; the profile is empty\n"
-    });
+    let wiped =
+        print(if global.json { "{\"signed_out\":true}\n" } else { "signed out; the profile is empty\n" });
     let with = unlock_with(global, profile);
     let Ok(with) = with else {
         // Who has lost the passphrase can still start over.
         owned.wipe().map_err(|error| cannot_open(profile, &error.into()))?;
         return wiped.map_err(|error| unshown(&error));
     };
-    match Client::open(owned, &with, environment).await {
-        Ok(client) => {
-            if let Err(error) = client.log_out().await {
-                let _ = screen.note(&format!(
-                    "the session could not be ended at the server ({}); it ends by itself, or revoke the device from another one",
-                    crate::failure::chain(&error)
-                ));
-            }
+    if let Ok(client) = Client::open(owned, &with, environment).await {
+        if let Err(error) = client.log_out().await {
+            let _ = screen.note(&format!(
+                "the session could not be ended at the server ({}); it ends by itself, or revoke the device from another one",
+                crate::failure::chain(&error)
+            ));
         }
-        Err(_) => {
-            let owned = profile.own().map_err(|error| cannot_open(profile, &error.into()))?;
-            owned.wipe().map_err(|error| cannot_open(profile, &error.into()))?;
-        }
+    } else {
+        let owned = profile.own().map_err(|error| cannot_open(profile, &error.into()))?;
+        owned.wipe().map_err(|error| cannot_open(profile, &error.into()))?;
     }
     wiped.map_err(|error| unshown(&error))
 }

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::login::{login, logout};
 use crate::owner::{just, run};
 use crate::request::{self, Request};
-use crate::show::Screen;
+use crate::show::{Screen, print};
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
@@ -91,7 +91,7 @@ async fn dispatch(cli: Cli) -> Result<(), Option<Failure>> {
         let mut script = Vec::new();
         clap_complete::generate(completion.shell, &mut command(), "wickr", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
-        return Screen { json: false }.line(&script).map_err(|_| None);
+        return print(&script).map_err(|_| None);
     }
     let profile = profile(&global).map_err(Some)?;
     let environment = environment(&global);

@@ -147,6 +147,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    type Change = fn(&mut Outer);
+
     fn written(body: Body) -> Written {
         Written { id: MessageId([3; 16]), expires: UnixMillis(99), sent: UnixMillis(5), body }
     }
@@ -171,7 +173,7 @@ mod tests {
     fn each_difference_between_envelope_and_content_is_named() {
         let content = written(Body::Text("x".to_owned())).content();
         let outer = envelope(&content).unwrap();
-        let cases: [(&str, fn(&mut Outer)); 4] = [
+        let cases: [(&str, Change); 4] = [
             ("kind", |o| o.kind = Kind::Control as i32),
             ("label", |o| o.label = "SECRET".to_owned()),
             ("expiry", |o| o.expires_at_ms = 0),

@@ -42,7 +42,7 @@ pub enum Error {
         /// What was attempted.
         doing: &'static str,
         /// Why.
-        source: E2eeError,
+        source: Box<E2eeError>,
     },
     /// The device key is damaged or could not be made.
     #[error("{doing}")]
@@ -145,6 +145,6 @@ impl Error {
     }
 
     pub(crate) fn mls(doing: &'static str) -> impl FnOnce(E2eeError) -> Self {
-        move |source| Self::Mls { doing, source }
+        move |source| Self::Mls { doing, source: Box::new(source) }
     }
 }

@@ -1,5 +1,7 @@
 //! What the store leaves on disk: no plaintext, and after a failure nothing of a half-done step.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::path::Path;
 use std::sync::Arc;
 

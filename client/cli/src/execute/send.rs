@@ -17,14 +17,13 @@ use crate::show::answer::{SentLine, SentState};
 
 pub(super) async fn send(client: &Client, send: Send, outlet: &mut Outlet) -> Result<(), Failure> {
     let wait = Duration::from_millis(send.wait_ms.unwrap_or(0));
-    let room = match find(client, &send.room) {
-        Ok(room) => room,
-        Err(_) => {
-            // It may be about to come in.
-            let _ = timeout(wait, client.online()).await;
-            find(client, &send.room)?
-        }
-    };
+    let mut room = find(client, &send.room);
+    if room.is_err() {
+        // It may be about to come in.
+        let _ = timeout(wait, client.online()).await;
+        room = find(client, &send.room);
+    }
+    let room = room?;
     let place = format!("room {}", describe(&room.id, room.name.as_deref()));
     let what = "the message was not sent";
     if send.expires_ms.is_some() {

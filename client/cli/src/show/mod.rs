@@ -6,4 +6,4 @@ mod table;
 mod text;
 
 pub(crate) use answer::Answer;
-pub(crate) use screen::Screen;
+pub(crate) use screen::{Screen, print};

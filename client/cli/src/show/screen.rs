@@ -6,6 +6,13 @@ use super::Answer;
 use super::text::text;
 use crate::failure::Failure;
 
+/// Text as it is, on standard output, at once.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// Where answers go and in which form.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen {
@@ -19,14 +26,7 @@ impl Screen {
             return self.note(note);
         }
         let line = if self.json { answer.json().map(|line| line + "\n") } else { Some(text(answer)) };
-        self.line(&line.unwrap_or_default())
-    }
-
-    /// A line of JSON or text as it is.
-    pub(crate) fn line(self, line: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(line.as_bytes())?;
-        out.flush()
+        print(&line.unwrap_or_default())
     }
 
     /// Beside the answer, for a person.

@@ -53,7 +53,7 @@ impl Core {
         }
     }
 
-    fn compare(&self, held: Option<Place>, rooms: &Rooms) -> Result<Vec<RoomState>, Error> {
+    pub(super) fn compare(&self, held: Option<Place>, rooms: &Rooms) -> Result<Vec<RoomState>, Error> {
         let incarnation = Incarnation::from_slice(&rooms.incarnation)
             .ok_or(Error::Protocol("a store incarnation that is not 16 bytes"))?;
         if held.is_none_or(|held| held.incarnation != incarnation) {

@@ -92,7 +92,7 @@ impl Core {
         .await
     }
 
-    fn make(&self, id: &RoomId, wanted: &Wanted) -> Result<Option<OwnCommit>, Error> {
+    pub(super) fn make(&self, id: &RoomId, wanted: &Wanted) -> Result<Option<OwnCommit>, Error> {
         let room = self.room(id)?;
         let mut group = self.open(&room)?.ok_or_else(|| Error::NotAMember(id.clone()))?;
         if group.commit_pending() {

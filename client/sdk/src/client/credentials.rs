@@ -11,10 +11,10 @@ use crate::network::{self, Believed};
 use crate::store::Session;
 
 /// A token is renewed when less than this is left of it.
-const TOKEN_MARGIN: Duration = Duration::from_secs(5 * 60);
+const TOKEN_MARGIN: Duration = Duration::from_mins(5);
 
 /// Certificates are renewed in the last 30 of their 90 days ...
-const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
+const RENEW_BEFORE: Duration = Duration::from_hours(30 * 24);
 
 /// ... spread over a week, so that not all devices of a room commit on one day.
 const RENEW_SPREAD_SECONDS: u64 = 7 * 24 * 3600;
@@ -123,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn certificates_are_renewed_in_a_week_from_day_sixty(device in any::<[u8; 16]>()) {
-            let day = Duration::from_secs(24 * 3600);
+            let day = Duration::from_hours(24);
             let issued = UnixMillis(0);
             let due = renewal_due(issued.plus(day * 90), &device);
             prop_assert!(due >= issued.plus(day * 60) && due < issued.plus(day * 67));

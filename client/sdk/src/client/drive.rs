@@ -187,7 +187,7 @@ async fn work_off(core: &Arc<Core>, link: &Link) -> Result<std::convert::Infalli
         }
         let next = core.agenda.lock().next(core.environment.clock.elapsed());
         select! {
-            () = sleep(next.unwrap_or(Duration::from_secs(3600))) => {}
+            () = sleep(next.unwrap_or(Duration::from_hours(1))) => {}
             () = core.work.notified() => {}
         }
     }
@@ -210,9 +210,9 @@ fn finish(
             // A repair is done when the new group is there, by whomever.
             let still = task == Task::Repair && core.room(room)?.repair.is_some();
             if still {
-                again(core)
+                again(core);
             } else {
-                core.agenda.lock().settle(room, task)
+                core.agenda.lock().settle(room, task);
             }
             Ok(())
         }
@@ -241,11 +241,11 @@ async fn keep_token(
         sleep(core.token_lasts()?.max(least)).await;
         let before = core.store.session()?.map(|session| session.expires);
         core.token().await?;
-        if core.store.session()?.map(|session| session.expires) != before {
-            core.authenticate(link, challenge).await?;
-        } else {
+        if core.store.session()?.map(|session| session.expires) == before {
             // sso can't be reached; the relay bears with the old token as long as it lives.
             sleep(core.environment.timings.answer).await;
+        } else {
+            core.authenticate(link, challenge).await?;
         }
     }
 }

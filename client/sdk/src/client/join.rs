@@ -57,7 +57,7 @@ impl Core {
         }
     }
 
-    fn join(
+    pub(super) fn join(
         &self,
         id: &RoomId,
         entry: &InboxEntry,
@@ -89,7 +89,7 @@ impl Core {
                 group.save(&mut self.store.clone()).map_err(Error::mls("saving a room just joined"))?;
                 self.joined(id, generation, begin, users, held)
             }
-            Err(why) => self.not_joined(id, generation, begin, held, why),
+            Err(why) => self.not_joined(id, generation, begin, held, &why),
         }
     }
 
@@ -140,7 +140,7 @@ impl Core {
         generation: Generation,
         begin: Seq,
         held: Option<Room>,
-        why: String,
+        why: &str,
     ) -> Result<Option<Task>, Error> {
         let is_in = |held: &Room| held.membership != Membership::Gone && held.generation >= generation;
         if held.as_ref().is_some_and(is_in) {

@@ -108,14 +108,13 @@ async fn open_store(
 /// The device's key; made at the first sign-in, the same ever after.
 fn device_key(store: &Store) -> Result<Arc<SigningKey>, Error> {
     let failed = |doing| move |error: wickr_pki::PkiError| Error::Key { doing, source: error.into() };
-    let key = match store.device_key()? {
-        Some(pkcs8) => SigningKey::from_pkcs8(pkcs8.expose()).map_err(failed("reading the device key"))?,
-        None => {
-            let key = SigningKey::generate().map_err(failed("making the device key"))?;
-            let pkcs8 = key.to_pkcs8().map_err(failed("keeping the device key"))?;
-            store.save_device_key(&pkcs8)?;
-            key
-        }
+    let key = if let Some(pkcs8) = store.device_key()? {
+        SigningKey::from_pkcs8(pkcs8.expose()).map_err(failed("reading the device key"))?
+    } else {
+        let key = SigningKey::generate().map_err(failed("making the device key"))?;
+        let pkcs8 = key.to_pkcs8().map_err(failed("keeping the device key"))?;
+        store.save_device_key(&pkcs8)?;
+        key
     };
     Ok(Arc::new(key))
 }

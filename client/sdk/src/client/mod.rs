@@ -17,6 +17,11 @@ mod rooms;
 mod status;
 mod upkeep;
 
+#[cfg(test)]
+mod taking_in;
+#[cfg(test)]
+mod testing;
+
 pub use handle::{Client, Delivery};
 pub use login::{SignIn, sign_in};
 pub use people::Member;

@@ -20,7 +20,7 @@ enum Sent {
 }
 
 /// What sealing an unsent message came to.
-enum Sealed {
+pub(super) enum Sealed {
     Ready { room: Room, message: Vec<u8> },
     Later,
     // Another message of the same id is acknowledged already, or the room is gone.
@@ -105,7 +105,7 @@ impl Core {
     }
 
     /// Seals in the room's epoch of now. The key that this uses up is gone from the store before the bytes leave.
-    fn seal(&self, unsent: &Unsent) -> Result<Sealed, Error> {
+    pub(super) fn seal(&self, unsent: &Unsent) -> Result<Sealed, Error> {
         if self.store.unsent_by_id(unsent.id)?.is_none() {
             return Ok(Sealed::Void);
         }

@@ -28,15 +28,12 @@ impl Core {
         for leaf in group.roster() {
             let Some((user, device)) = leaf.uri.device() else { continue };
             let leaving = leaving.contains(&leaf.uri);
-            match members.iter_mut().find(|member| member.user == user) {
-                Some(member) => {
-                    member.devices.push(device);
-                    member.leaving &= leaving;
-                }
-                None => {
-                    let handle = self.handle(user)?;
-                    members.push(Member { user, handle, devices: vec![device], leaving });
-                }
+            if let Some(member) = members.iter_mut().find(|member| member.user == user) {
+                member.devices.push(device);
+                member.leaving &= leaving;
+            } else {
+                let handle = self.handle(user)?;
+                members.push(Member { user, handle, devices: vec![device], leaving });
             }
         }
         members.sort_by(|a, b| (&a.handle, a.user).cmp(&(&b.handle, b.user)));

@@ -268,13 +268,11 @@ impl Log<'_> {
     }
 
     fn own(&mut self, id: MessageId, seq: Seq, time: UnixMillis) -> Result<(), Error> {
-        match self.core.store.unsent_by_id(id)? {
-            Some(unsent) => self.core.acknowledged(&unsent, seq, time),
-            None => {
-                self.core.store.move_own_message(&self.room.id, id, seq)?;
-                Ok(())
-            }
+        if let Some(unsent) = self.core.store.unsent_by_id(id)? {
+            return self.core.acknowledged(&unsent, seq, time);
         }
+        self.core.store.move_own_message(&self.room.id, id, seq)?;
+        Ok(())
     }
 
     fn generation_started(&mut self, started: &GenerationEntry, seq: Seq) -> Result<(), Error> {

@@ -47,7 +47,7 @@ pub enum HttpError {
     #[error("{}", problem.detail)]
     Refused {
         /// What it said (RFC 9457).
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// The answer is none of ours.
     #[error("{url} answered with status {status} and something that can't be read")]
@@ -128,7 +128,7 @@ impl Http {
         }
         let unreadable = || HttpError::Unreadable { url: url.to_owned(), status };
         if is_problem {
-            let problem = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
+            let problem = Box::new(serde_json::from_slice(&bytes).map_err(|_| unreadable())?);
             return Err(HttpError::Refused { problem });
         }
         if (200..300).contains(&status) { Ok(bytes) } else { Err(unreadable()) }

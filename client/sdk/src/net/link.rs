@@ -157,13 +157,11 @@ impl Link {
             waiting.answers.insert(request, answered);
         }
         self.out.send(ClientFrame { request, body: Some(body) }).await.map_err(|_| LinkError::Lost)?;
-        let outcome = match timeout(self.answer, answer).await {
-            Ok(outcome) => outcome.map_err(|_| LinkError::Lost)?,
-            Err(_) => {
-                self.waiting.lock().answers.remove(&request);
-                return Err(LinkError::Silent(self.answer));
-            }
+        let Ok(outcome) = timeout(self.answer, answer).await else {
+            self.waiting.lock().answers.remove(&request);
+            return Err(LinkError::Silent(self.answer));
         };
+        let outcome = outcome.map_err(|_| LinkError::Lost)?;
         match outcome {
             reply::Outcome::Refused(refusal) => Err(LinkError::Refused(refusal)),
             other => Ok(other),

@@ -7,7 +7,7 @@ use wickr_policy::{JoinUrl, Refusal, RootPin, may_replace};
 use super::Believed;
 use crate::environment::Environment;
 use crate::net::{Body, Http, HttpError, Trust};
-use crate::store::{Store, StoreError};
+use crate::store::{KeptDocument, Store, StoreError};
 
 /// Why there is no network document to go by.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum NetworkError {
         /// Where it came from.
         url: String,
         /// Why.
-        source: TrustError,
+        source: Box<TrustError>,
     },
     /// It is older than the one held, or another network's.
     #[error("the network document from {url} is refused")]
@@ -34,7 +34,7 @@ pub enum NetworkError {
         /// Where it came from.
         url: String,
         /// Why.
-        source: Refusal,
+        source: Box<Refusal>,
     },
     /// Its rooms go by a suite that this program does not have.
     #[error("the network's rooms use the suite {0:?}, which this program does not have")]
@@ -55,7 +55,7 @@ pub(crate) async fn join(
     environment: &Environment,
 ) -> Result<Believed, NetworkError> {
     let body = fetch(&join.document_url(), &Trust::Nobody, environment).await?;
-    accept(join, join.document_url(), &body, vec![join.root()], store, environment)
+    accept(join, join.document_url(), &body, &[join.root()], store, environment)
 }
 
 /// The network as kept; fetched when what is kept has expired and there is a connection to fetch over, else as it was:
@@ -63,11 +63,11 @@ pub(crate) async fn join(
 pub(crate) async fn kept(store: &Store, environment: &Environment) -> Result<Believed, NetworkError> {
     match refresh(store, environment, None).await {
         Err(NetworkError::Fetch { .. }) => {
-            let (body, pins) = store.document()?.ok_or(NetworkError::NotJoined)?;
+            let KeptDocument { body, pins } = store.document()?.ok_or(NetworkError::NotJoined)?;
             let now = environment.clock.now();
             let url = "the store".to_owned();
             let trusted = read_document_whenever(&body, &pins, now)
-                .map_err(|source| NetworkError::Trust { url, source })?;
+                .map_err(|error| NetworkError::Trust { url, source: Box::new(error) })?;
             Believed::new(trusted)
         }
         other => other,
@@ -81,7 +81,7 @@ pub(crate) async fn refresh(
     newest_known: Option<u64>,
 ) -> Result<Believed, NetworkError> {
     let join = store.join_url()?.ok_or(NetworkError::NotJoined)?;
-    let (body, pins) = store.document()?.ok_or(NetworkError::NotJoined)?;
+    let KeptDocument { body, pins } = store.document()?.ok_or(NetworkError::NotJoined)?;
     let held = match read_document(&body, &pins, environment.clock.now()) {
         Ok(trusted) => Some(Believed::new(trusted)?),
         // Expired while this device was away: the anchors may have changed too, so the pins must carry it alone.
@@ -99,7 +99,7 @@ pub(crate) async fn refresh(
         // The TLS anchors themselves may be what has changed.
         Err(_) => fetch(&url, &Trust::Nobody, environment).await?,
     };
-    accept(&join, url, &body, pins, store, environment)
+    accept(&join, url, &body, &pins, store, environment)
 }
 
 async fn fetch(url: &str, trust: &Trust, environment: &Environment) -> Result<Vec<u8>, NetworkError> {
@@ -112,18 +112,18 @@ fn accept(
     join: &JoinUrl,
     url: String,
     body: &[u8],
-    pins: Vec<RootPin>,
+    pins: &[RootPin],
     store: &Store,
     environment: &Environment,
 ) -> Result<Believed, NetworkError> {
     let now = environment.clock.now();
-    let trusted =
-        read_document(body, &pins, now).map_err(|source| NetworkError::Trust { url: url.clone(), source })?;
-    if let Some((held, pins)) = store.document()? {
+    let trusted = read_document(body, pins, now)
+        .map_err(|error| NetworkError::Trust { url: url.clone(), source: Box::new(error) })?;
+    if let Some(KeptDocument { body: held, pins }) = store.document()? {
         // An expired one still says which number was reached.
         if let Ok(held) = read_document_whenever(&held, &pins, now) {
             may_replace(Some(&held.document), &trusted.document)
-                .map_err(|source| NetworkError::Refused { url, source })?;
+                .map_err(|error| NetworkError::Refused { url, source: Box::new(error) })?;
         }
     }
     let roots = trusted.roots.clone();

@@ -139,8 +139,8 @@ impl Unlock {
     /// The store key. Takes about a second of one core with a passphrase.
     pub fn key(&self, with: &UnlockWith) -> Result<StoreKey, UnlockError> {
         match (self, with) {
-            (Self::KeyFile { path }, UnlockWith::Nothing) => read_key(path),
-            (Self::KeyFile { .. }, UnlockWith::KeyFile(path)) => read_key(path),
+            (Self::KeyFile { path }, UnlockWith::Nothing)
+            | (Self::KeyFile { .. }, UnlockWith::KeyFile(path)) => read_key(path),
             (Self::KeyFile { .. }, UnlockWith::Passphrase(_)) => {
                 Err(UnlockError::Other { needed: "a key file", given: "a passphrase" })
             }

@@ -35,6 +35,12 @@ pub(crate) struct Session {
     pub(crate) expires: UnixMillis,
 }
 
+/// The network document as it was served, and the pins of the roots that it may be under.
+pub(crate) struct KeptDocument {
+    pub(crate) body: Vec<u8>,
+    pub(crate) pins: Vec<RootPin>,
+}
+
 /// Where the device stands with the relay's store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -75,9 +81,10 @@ impl Store {
     }
 
     /// The network document as served (it is checked again each time it is read), with the pins it may be under.
-    pub(crate) fn document(&self) -> Result<Option<(Vec<u8>, Vec<RootPin>)>, StoreError> {
+    pub(crate) fn document(&self) -> Result<Option<KeptDocument>, StoreError> {
         let Some(body) = self.setting_bytes("document")? else { return Ok(None) };
-        Ok(Some((body.to_vec(), self.setting("pins")?.unwrap_or_default())))
+        let pins = self.setting("pins")?.unwrap_or_default();
+        Ok(Some(KeptDocument { body: body.to_vec(), pins }))
     }
 
     pub(crate) fn save_document(

@@ -131,7 +131,7 @@ impl Store {
                 .query_row(params![room.to_string(), id.0], Raw::read)
                 .optional()
         })?;
-        row.map(|raw| self.open_message(raw)).transpose()
+        row.map(|raw| self.open_message(&raw)).transpose()
     }
 
     /// Messages that arrived after `place`, oldest first, at most `limit`; of one room when given.
@@ -150,7 +150,7 @@ impl Store {
             .query_map(params![place, room, limit], Raw::read)?
             .collect()
         })?;
-        rows.into_iter().map(|raw| self.open_message(raw)).collect()
+        rows.into_iter().map(|raw| self.open_message(&raw)).collect()
     }
 
     /// The newest `limit` messages, oldest of them first; of one room when given.
@@ -164,7 +164,7 @@ impl Store {
             .query_map(params![room, limit], Raw::read)?
             .collect()
         })?;
-        rows.into_iter().rev().map(|raw| self.open_message(raw)).collect()
+        rows.into_iter().rev().map(|raw| self.open_message(&raw)).collect()
     }
 
     /// Own messages of a room sequenced since `since`, with their content, oldest first.
@@ -217,7 +217,7 @@ impl Store {
         }
     }
 
-    fn open_message(&self, raw: Raw) -> Result<Message, StoreError> {
+    fn open_message(&self, raw: &Raw) -> Result<Message, StoreError> {
         let sealed: Sealed = self.unseal("message", &raw.id, &raw.value)?;
         Ok(Message {
             place: raw.place,

@@ -14,7 +14,7 @@ mod schema;
 mod seal;
 
 pub use account::Account;
-pub(crate) use account::{Place, Session};
+pub(crate) use account::{KeptDocument, Place, Session};
 pub use database::Store;
 pub use error::StoreError;
 pub use message::Message;

@@ -87,7 +87,7 @@ impl Store {
                 .query_map([], Raw::read)?
                 .collect()
         })?;
-        rows.into_iter().map(|raw| self.open_unsent(raw)).collect()
+        rows.iter().map(|raw| self.open_unsent(raw)).collect()
     }
 
     /// The unsent message of that id.
@@ -97,10 +97,10 @@ impl Store {
                 .query_row([id.0], Raw::read)
                 .optional()
         })?;
-        row.map(|raw| self.open_unsent(raw)).transpose()
+        row.map(|raw| self.open_unsent(&raw)).transpose()
     }
 
-    fn open_unsent(&self, raw: Raw) -> Result<Unsent, StoreError> {
+    fn open_unsent(&self, raw: &Raw) -> Result<Unsent, StoreError> {
         let sealed: Sealed = self.unseal("outbox", &raw.id, &raw.value)?;
         Ok(Unsent {
             place: raw.place,
