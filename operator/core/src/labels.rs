@@ -12,6 +12,9 @@ pub const DOMAIN: &str = "wickr.dev/domain";
 pub const ROOT: &str = "wickr.dev/root";
 /// Annotation of a pod template: hash of the configuration file, which a service reads once.
 pub const CONFIG: &str = "wickr.dev/config";
+/// Annotation of everything that is applied: hash of what was wanted. The API server notes defaults of a created
+/// object as ours, so a field that we gave up can't be told from a default by its owner alone.
+pub const APPLIED: &str = "wickr.dev/applied";
 /// The finalizer of a network with `deletionPolicy: Delete`.
 pub const REMOVE_DATA: &str = "wickr.dev/remove-data";
 

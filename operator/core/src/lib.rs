@@ -27,6 +27,7 @@ pub mod drift;
 pub mod labels;
 pub mod network;
 pub mod provider;
+pub mod tree;
 
 pub use answer::{
     Check, Disk, ProviderAnswer, ProviderInUse, PublicAnswer, RehearsalAnswer, RehearsalCheck, RelayAnswer,

@@ -21,6 +21,15 @@ impl<T> Lookup<T> {
             Self::Missing | Self::Unreadable(_) => None,
         }
     }
+
+    /// The same about something made of the object.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Lookup<U> {
+        match self {
+            Self::Found(object) => Lookup::Found(make(object)),
+            Self::Missing => Lookup::Missing,
+            Self::Unreadable(why) => Lookup::Unreadable(why),
+        }
+    }
 }
 
 /// The newest answer of a live service. A failed poll replaces an answer at once.

@@ -2,10 +2,20 @@
 
 use super::Draft;
 use crate::drift::drift;
+use crate::hash::hash;
+use crate::labels;
 use crate::live::{is_going, is_owned_by};
 use crate::network::{ValidNetwork, build, keys};
 use crate::put::{Put, Target};
 use crate::{KindRow, NETWORK_MANAGER};
+
+/// Any change of what is wanted becomes a difference at this annotation, one that gives a field up included.
+pub(super) fn mark_what_is_wanted(draft: &mut Draft<'_>) {
+    for wanted in &mut draft.want {
+        let hash = hash(wanted.body.to_string().as_bytes());
+        wanted.body["metadata"]["annotations"][labels::APPLIED] = hash.into();
+    }
+}
 
 pub(super) fn write_what_differs(draft: &mut Draft<'_>) {
     let namespace = &draft.network.names.namespace;

@@ -77,6 +77,7 @@ const POLICIES: &[fn(&mut Draft<'_>)] = &[
     keys::issue_what_is_due,
     sign_what_is_due,
     claims::keep_and_grow,
+    diff::mark_what_is_wanted,
     rollout::one_role_at_a_time,
     diff::write_what_differs,
     diff::prune_what_is_unwanted,
