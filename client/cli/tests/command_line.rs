@@ -1,5 +1,7 @@
 //! The binary as a person meets it without a network: refusals in four parts, exit codes, completion.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::process::{Command, Output};
 
 fn wickr(arguments: &[&str]) -> Output {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use wickr_base::Domain;
-use wickr_e2ee::{Network, Suite};
+use wickr_e2ee::{DeviceIssuers, Network, Suite};
 use wickr_pki::trust::TrustedDocument;
 use wickr_policy::{Der, NetworkDocument, ServiceUrl};
 
 use super::NetworkError;
-use super::device_check::DeviceCheck;
 use crate::net::Trust;
 
 /// A network document that led back to the pin.
@@ -59,7 +58,10 @@ impl Believed {
             domain: document.domain.clone(),
             suite: self.suite,
             hub_certificate: document.hub_certificate.as_bytes().to_vec(),
-            devices: Arc::new(DeviceCheck::new(document.domain.clone(), ders(&document.anchors.device))),
+            devices: Arc::new(DeviceIssuers {
+                domain: document.domain.clone(),
+                anchors: ders(&document.anchors.device),
+            }),
         }
     }
 }

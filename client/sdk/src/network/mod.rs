@@ -1,7 +1,6 @@
 //! The network as this device believes it: how the document is fetched, kept and renewed, and what follows from it.
 
 mod believed;
-mod device_check;
 mod fetch;
 
 pub use believed::Believed;
