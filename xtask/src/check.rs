@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use wickr_cluster::progress;
 
 /// Check what can be told without running anything.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Arguments {
     /// Only these; all of them by default.
     #[arg(value_enum)]

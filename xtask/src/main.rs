@@ -4,9 +4,11 @@
     reason = "a command's results go to standard output, its progress to standard error"
 )]
 
+mod bench;
 mod cargo;
 mod check;
 mod cluster;
+mod demo;
 mod test;
 
 use std::process::ExitCode;
@@ -18,13 +20,17 @@ use wickr_cluster::progress;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
 enum Xtask {
+    Bench(bench::Arguments),
     Check(check::Arguments),
     Cluster(cluster::Arguments),
+    Demo(demo::Arguments),
     Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Xtask::parse() {
+        Xtask::Bench(arguments) => bench::run(&arguments),
+        Xtask::Demo(arguments) => demo::run(&arguments),
         Xtask::Check(arguments) => check::run(&arguments),
         Xtask::Cluster(arguments) => cluster::run(arguments),
         Xtask::Test(arguments) => test::run(&arguments),

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
-use clap::{Args, Parser};
+use cargo_metadata::Target;
+use clap::Args;
 use wickr_cluster::progress;
 
 use crate::cargo::{cargo, metadata, pass};
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let levels = Levels::find()?;
     let asked = |level| arguments.level.is_none_or(|asked| asked == level);
     if asked(0) {
-        progress::step("level 0: checks", || check::run(&Checks::parse_from(["check"]).all))?;
+        progress::step("level 0: checks", || check::run(&check::Arguments::default()))?;
     }
     if asked(1) || asked(2) {
         progress::step("levels 1 and 2: without a cluster", || levels.run_low())?;
@@ -58,13 +59,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// `check` without any choice.
-#[derive(Parser)]
-struct Checks {
-    #[command(flatten)]
-    all: check::Arguments,
 }
 
 /// Test programs of the upper levels: level, package, program.
@@ -104,25 +98,26 @@ impl Levels {
         {
             let mut test = cargo(&["test", "--locked", "--package", package.name.as_str()])?;
             let rest = package.targets.iter().filter(|target| level(&target.name).is_none());
-            let (mut any, mut names) = (false, Vec::new());
-            for target in rest {
-                if target.is_lib() {
-                    any = true;
-                    names.push("--lib".to_owned());
-                } else if target.is_bin() || target.is_test() {
-                    any = true;
-                    names.extend([
-                        if target.is_bin() { "--bin" } else { "--test" }.to_owned(),
-                        target.name.clone(),
-                    ]);
-                }
-            }
-            if any {
-                test.args(names);
+            let chosen: Vec<&str> = rest.flat_map(choice).collect();
+            if !chosen.is_empty() {
+                test.args(chosen);
                 pass(test)?;
             }
         }
         Ok(())
+    }
+}
+
+/// The arguments that choose a target, if it has tests.
+fn choice(target: &Target) -> Vec<&str> {
+    if target.is_lib() {
+        vec!["--lib"]
+    } else if target.is_bin() {
+        vec!["--bin", &target.name]
+    } else if target.is_test() {
+        vec!["--test", &target.name]
+    } else {
+        Vec::new()
     }
 }
 

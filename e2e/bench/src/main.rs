@@ -3,6 +3,7 @@
 mod limit;
 mod pair;
 mod prosody;
+mod relay;
 mod row;
 mod tls;
 
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 use limit::LimitServer;
 use pair::{Shape, drive};
 use prosody::Prosody;
+use relay::RelayServer;
 use row::{Report, Row};
 
 #[derive(Parser)]
@@ -62,9 +64,33 @@ fn shapes(seconds: u64) -> [(&'static str, Shape); 2] {
     [("", shape(32, 4)), (" one-pair", shape(1, 1))]
 }
 
+/// Messages to seal for each pair before the clock starts: more than can be sent in its time.
+fn enough(shape: Shape) -> usize {
+    let seconds = (shape.warm_up + shape.measure).as_secs() + 1;
+    let per_second = if shape.pairs == 1 { 5_000 } else { 60_000 / shape.pairs };
+    usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(per_second)
+}
+
 async fn relay(json: Option<PathBuf>, seconds: u64) -> Result<()> {
     let mut rows = Vec::new();
     for (suffix, shape) in shapes(seconds) {
+        let folder = tempfile::tempdir().context("making a folder")?;
+        let server = RelayServer::start(folder.path()).await?;
+        let mut pairs = Vec::new();
+        for _ in 0..shape.pairs {
+            pairs.push(server.pair(enough(shape)).await?);
+        }
+        let measured = drive(pairs, shape).await.context("driving the relay")?;
+        let data = folder.path().join("data");
+        rows.push(Row::new(
+            format!("wickr-relay/embedded{suffix}"),
+            true,
+            &measured,
+            server.process(),
+            &data,
+        ));
+        show(&rows);
+
         let folder = tempfile::tempdir().context("making a folder")?;
         let server = LimitServer::start(folder.path())?;
         let mut pairs = Vec::new();

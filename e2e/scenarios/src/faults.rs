@@ -1,17 +1,20 @@
 //! How long and how often faults are tried: `cargo xtask test --full` sets the figures, alone a test takes the short ones.
 
+use std::str::FromStr;
 use std::time::Duration;
+
+use wickr_base::Lifetime;
 
 /// How often: `WICKR_TRIES` if it is set, else `usual`.
 pub fn tries(usual: u64) -> u64 {
-    number("WICKR_TRIES").unwrap_or(usual)
+    given("WICKR_TRIES").unwrap_or(usual)
 }
 
-/// How long: `WICKR_FOR` (seconds) if it is set, else `usual`.
+/// How long: `WICKR_FOR` (such as `10m`) if it is set, else `usual`.
 pub fn lasting(usual: Duration) -> Duration {
-    number("WICKR_FOR").map_or(usual, Duration::from_secs)
+    given::<Lifetime>("WICKR_FOR").map_or(usual, Lifetime::get)
 }
 
-fn number(name: &str) -> Option<u64> {
+fn given<T: FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use wickr_cluster::Cluster;
-
-use crate::wait;
+use wickr_cluster::{Cluster, until};
 
 /// kubectl on one cluster.
 #[derive(Clone)]
@@ -82,7 +80,7 @@ impl Kubernetes {
         wanted: impl Fn(&Condition) -> bool,
     ) -> Result<Condition> {
         let mut last = None;
-        let found = wait::until(&format!("{condition} of {} {}", at.kind, at.name), limit, || {
+        let found = until(&format!("{condition} of {} {}", at.kind, at.name), limit, || {
             last = self.condition(at.namespace, at.kind, at.name, condition)?;
             Ok(last.clone().filter(|seen| wanted(seen)))
         });

@@ -10,5 +10,6 @@ pub mod people;
 pub mod programs;
 pub mod samples;
 pub mod search;
+pub mod story;
+pub mod suite;
 pub mod tap;
-pub mod wait;

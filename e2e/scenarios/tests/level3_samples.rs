@@ -32,7 +32,12 @@ fn run(command: &mut Command, input: &str) -> Result<String> {
         .stderr(Stdio::piped())
         .spawn()
         .context("starting kubectl")?;
-    child.stdin.take().context("no standard input")?.write_all(input.as_bytes()).context("writing to kubectl")?;
+    child
+        .stdin
+        .take()
+        .context("no standard input")?
+        .write_all(input.as_bytes())
+        .context("writing to kubectl")?;
     let output = child.wait_with_output().context("waiting for kubectl")?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
@@ -95,12 +100,17 @@ fn a_field_belongs_to_the_manager_that_set_it_until_another_one_insists() {
         kubectl(&[&arguments[..], more].concat(), Some(text))
     };
     let part = |users: u32| {
-        format!("apiVersion: wickr.dev/v1alpha1\nkind: WickrNetwork\nmetadata: {{name: hq, namespace: managers}}\nspec: {{capacity: {{users: {users}}}}}\n")
+        format!(
+            "apiVersion: wickr.dev/v1alpha1\nkind: WickrNetwork\nmetadata: {{name: hq, namespace: managers}}\nspec: {{capacity: {{users: {users}}}}}\n"
+        )
     };
     let network = network.replace("namespace: hq", "namespace: managers");
     apply("gitops", &network, &[]).unwrap();
     let refused = apply("console", &part(7), &[]).unwrap_err().to_string();
-    assert!(refused.contains("conflict with \"gitops\"") && refused.contains(".spec.capacity.users"), "{refused}");
+    assert!(
+        refused.contains("conflict with \"gitops\"") && refused.contains(".spec.capacity.users"),
+        "{refused}"
+    );
     apply("console", &part(7), &["--force-conflicts"]).unwrap();
     let refused = apply("gitops", &network, &[]).unwrap_err().to_string();
     assert!(refused.contains("conflict with \"console\""), "{refused}");

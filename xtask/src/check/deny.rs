@@ -14,15 +14,12 @@ pub(super) fn run() -> Result<()> {
     let home = cache()?.join(format!("cargo-deny-{VERSION}"));
     let program = home.join("bin/cargo-deny");
     if !program.exists() {
-        progress::step(
-            &format!("building cargo-deny {VERSION}: 3 to 6 minutes on two cores; happens once"),
-            || {
-                let mut install =
-                    cargo(&["install", "--quiet", "--locked", "cargo-deny", "--version", VERSION, "--root"])?;
-                install.arg(&home).env_remove("CARGO_TARGET_DIR");
-                pass(install)
-            },
-        )?;
+        progress::once(&format!("building cargo-deny {VERSION}"), "3 to 6 minutes on two cores", || {
+            let mut install =
+                cargo(&["install", "--quiet", "--locked", "cargo-deny", "--version", VERSION, "--root"])?;
+            install.arg(&home).env_remove("CARGO_TARGET_DIR");
+            pass(install)
+        })?;
     }
     let mut deny = Command::new(program);
     deny.args(["--log-level", "error", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])

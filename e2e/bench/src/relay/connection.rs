@@ -1,0 +1,116 @@
+//! One authenticated WebSocket to the relay: requests and their replies first, then split for the load.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail};
+use futures::{SinkExt, StreamExt};
+use prost::Message as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use wickr_wire::relay::{
+    Authenticate, Challenge, ClientFrame, RelayFrame, Reply, Resume, client_frame, relay_frame, reply,
+};
+use wickr_wire::{CONNECT_PATH, SUBPROTOCOL};
+
+use crate::tls;
+
+/// The socket with its frames.
+pub(crate) type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// Answers a challenge.
+pub(crate) type Proof = Box<dyn Fn(&Challenge) -> Result<Authenticate> + Send + Sync>;
+
+/// Authenticated and resumed.
+pub(crate) struct Connection {
+    socket: Socket,
+    next: u64,
+    /// What came while a reply was waited for.
+    pub(crate) heard: Vec<relay_frame::Body>,
+}
+
+impl Connection {
+    /// Connects, answers the challenge and asks for live delivery.
+    pub(crate) async fn open(connector: &TlsConnector, address: SocketAddr, proof: &Proof) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.context("connecting to the relay")?;
+        stream.set_nodelay(true).context("turning Nagle off")?;
+        let stream = connector.connect(tls::name("127.0.0.1")?, stream).await.context("shaking hands")?;
+        let mut request =
+            format!("wss://{address}{CONNECT_PATH}").into_client_request().context("making the request")?;
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", SUBPROTOCOL.parse().context("naming the subprotocol")?);
+        let config = WebSocketConfig::default().write_buffer_size(64 * 1024).max_write_buffer_size(1 << 20);
+        let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+            .await
+            .context("upgrading to a WebSocket")?;
+        let mut connection = Self { socket, next: 1, heard: Vec::new() };
+        let relay_frame::Body::Challenge(challenge) = connection.frame().await? else {
+            bail!("no challenge came first")
+        };
+        connection
+            .ask(client_frame::Body::Authenticate(proof(&challenge)?))
+            .await
+            .context("authenticating")?;
+        let resume = Resume { incarnation: Vec::new().into(), cursors: Vec::new(), inbox: 0 };
+        connection.ask(client_frame::Body::Resume(resume)).await.context("resuming")?;
+        Ok(connection)
+    }
+
+    /// Sends a request and waits for its reply; other frames are kept in `heard`.
+    pub(crate) async fn ask(&mut self, body: client_frame::Body) -> Result<reply::Outcome> {
+        let request = self.next;
+        self.next += 1;
+        self.socket.send(message(request, body)).await.context("sending a request")?;
+        loop {
+            match self.frame().await? {
+                relay_frame::Body::Reply(Reply { request: answered, outcome }) if answered == request => {
+                    return match outcome.context("an empty reply")? {
+                        reply::Outcome::Refused(refused) => {
+                            bail!("refused: {} ({})", refused.code, refused.detail)
+                        }
+                        outcome => Ok(outcome),
+                    };
+                }
+                other => self.heard.push(other),
+            }
+        }
+    }
+
+    /// The next frame that is no reply to `ask`.
+    pub(crate) async fn hear(&mut self) -> Result<relay_frame::Body> {
+        if self.heard.is_empty() { self.frame().await } else { Ok(self.heard.remove(0)) }
+    }
+
+    /// The socket, and the number of the next request.
+    pub(crate) fn into_socket(self) -> (Socket, u64) {
+        (self.socket, self.next)
+    }
+
+    async fn frame(&mut self) -> Result<relay_frame::Body> {
+        loop {
+            let message = self.socket.next().await.context("the relay closed the connection")?;
+            if let Some(body) = body(&message.context("reading from the relay")?)? {
+                return Ok(body);
+            }
+        }
+    }
+}
+
+/// A request as it goes on the wire.
+pub(crate) fn message(request: u64, body: client_frame::Body) -> Message {
+    Message::Binary(ClientFrame { request, body: Some(body) }.encode_to_vec().into())
+}
+
+/// What a frame says; `None` for pings and the like.
+pub(crate) fn body(message: &Message) -> Result<Option<relay_frame::Body>> {
+    match message {
+        Message::Binary(bytes) => Ok(RelayFrame::decode(bytes.clone()).context("reading a frame")?.body),
+        Message::Close(reason) => bail!("the relay closed the connection: {reason:?}"),
+        _ => Ok(None),
+    }
+}

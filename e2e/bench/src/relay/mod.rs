@@ -1,0 +1,127 @@
+//! The relay itself, embedded engine, as its own process: real TLS, real MLS ciphertext sealed beforehand.
+//! Sockets and frames: `connection`; rooms and ciphertext: `room`.
+
+mod connection;
+mod room;
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use wickr_base::{Clock, SystemClock};
+use wickr_pki::tls::ALPN_HTTP1;
+use wickr_service::testing::TestNetwork;
+
+use crate::pair::{Receiver, Sender};
+use connection::Connection;
+use room::{Pair, Party};
+
+/// A running relay with a network of its own; ended on drop.
+pub(crate) struct RelayServer {
+    process: Child,
+    address: SocketAddr,
+    network: TestNetwork,
+    tls: TlsConnector,
+    clock: Arc<dyn Clock>,
+}
+
+impl RelayServer {
+    /// Starts `wickr-server relay` (built beside this program) with everything below `folder`.
+    pub(crate) async fn start(folder: &Path) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let network = TestNetwork::new("bench.example", Arc::clone(&clock));
+        let [address, admin, metrics] = free_ports()?;
+        let url = format!("wss://{address}");
+        let document = network.document(1, &url, &format!("https://{address}"));
+        let sender = network.write(folder, "external-sender", &network.hub);
+        let config = network.config(folder, "relay", &document, ());
+        let text = format!(
+            "domain: {domain}\ndata: {data}\nlisten: {{public: \"{address}\", admin: \"{admin}\", metrics: \"{metrics}\"}}\n\
+             tls: {{public: {{certificate: {public}, key: {public_key}}}, workload: {{certificate: {workload}, key: {workload_key}, anchors: {anchors}}}}}\n\
+             document: {document}\nroot: {root}\nrelay: {{external_sender: {{certificate: {sender}, key: {sender_key}}}, sso: \"https://{admin}\"}}\n",
+            domain = config.domain,
+            data = config.data.display(),
+            public = config.tls.public.certificate.display(),
+            public_key = config.tls.public.key.display(),
+            workload = config.tls.workload.certificate.display(),
+            workload_key = config.tls.workload.key.display(),
+            anchors = config.tls.workload.anchors.display(),
+            document = config.document.display(),
+            root = config.root.display(),
+            sender = sender.certificate.display(),
+            sender_key = sender.key.display(),
+        );
+        let file = folder.join("config.yaml");
+        fs::write(&file, text).context("writing the relay's configuration")?;
+        let program = std::env::current_exe().context("finding this program")?.with_file_name("wickr-server");
+        let log = fs::File::create(folder.join("relay.log")).context("making the relay's log")?;
+        let process = Command::new(&program)
+            .args([Path::new("relay"), Path::new("--config"), &file])
+            .env("WICKR_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("sharing the log")?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let tls = TlsConnector::from(Arc::new(network.public_client(&[ALPN_HTTP1])));
+        let mut server = Self { process, address, network, tls, clock };
+        server.wait(folder).await?;
+        Ok(server)
+    }
+
+    /// The server's process.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// A room of two devices with `messages` sealed, both connected.
+    pub(crate) async fn pair(&self, messages: usize) -> Result<(Box<dyn Sender>, Box<dyn Receiver>)> {
+        let [mut one, mut other] =
+            [Party::new(&self.network, &self.clock)?, Party::new(&self.network, &self.clock)?];
+        let [from, to] = [self.connect(&one).await?, self.connect(&other).await?];
+        Pair::meet(&mut one, from, &mut other, to).await?.seal(messages, &mut one)
+    }
+
+    async fn connect(&self, party: &Party) -> Result<Connection> {
+        Connection::open(&self.tls, self.address, &party.proof(&self.network)?).await
+    }
+
+    async fn wait(&mut self, folder: &Path) -> Result<()> {
+        for _ in 0..200 {
+            if TcpStream::connect(self.address).await.is_ok() {
+                return Ok(());
+            }
+            if let Some(status) = self.process.try_wait().context("looking at the relay")? {
+                bail!(
+                    "the relay ended with {status}: {}",
+                    fs::read_to_string(folder.join("relay.log")).unwrap_or_default()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the relay does not answer at {}", self.address)
+    }
+}
+
+impl Drop for RelayServer {
+    fn drop(&mut self) {
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
+fn free_ports<const N: usize>() -> Result<[SocketAddr; N]> {
+    let mut listeners = Vec::new();
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    for address in &mut addresses {
+        let listener = TcpListener::bind(*address).context("looking for a free port")?;
+        *address = listener.local_addr().context("looking for a free port")?;
+        listeners.push(listener);
+    }
+    Ok(addresses)
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask bench NAME`: builds the release programs and measures them against peers. The load is in `e2e/bench`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use wickr_cluster::prerequisites::packages;
+use wickr_cluster::progress;
+
+use crate::cargo::{cargo, pass};
+
+/// Measure against peers in the same run.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// What to measure.
+    name: Name,
+    /// Write the rows to this file as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    /// Durable 1 KiB messages through the relay; Prosody and the bare limit beside it.
+    Relay,
+}
+
+/// Builds, installs the peer, measures.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Name::Relay = arguments.name;
+    packages(&[("prosody", "prosody")])?;
+    progress::step("release programs (minutes the first time: all dependencies are compiled once)", || {
+        pass(cargo(&[
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "wickr-server",
+            "--package",
+            "wickr-bench",
+        ])?)
+    })?;
+    let mut bench =
+        cargo(&["run", "--quiet", "--release", "--locked", "--package", "wickr-bench", "--", "relay"])?;
+    if let Some(json) = &arguments.json {
+        bench.arg("--json").arg(json);
+    }
+    pass(bench)
+}
