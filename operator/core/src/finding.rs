@@ -63,6 +63,23 @@ impl Finding {
 }
 
 impl FindingCode {
+    /// All of them, for the reference.
+    pub const ALL: [Self; 13] = [
+        Self::NameTooLong,
+        Self::Unreadable,
+        Self::OutOfRange,
+        Self::Contradiction,
+        Self::DomainTaken,
+        Self::NamespaceTaken,
+        Self::SecretMissing,
+        Self::ConfigMapMissing,
+        Self::KeyMissing,
+        Self::Forbidden,
+        Self::CertificateUnfit,
+        Self::NetworkMissing,
+        Self::AddressRefused,
+    ];
+
     /// As it stands in conditions and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

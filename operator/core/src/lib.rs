@@ -24,6 +24,7 @@ mod reads;
 mod role;
 
 pub mod drift;
+pub mod generate;
 pub mod labels;
 pub mod network;
 pub mod provider;

@@ -10,8 +10,6 @@ pub enum By {
         /// The label that is selected by.
         label: Option<&'static str>,
     },
-    /// By its name, in each pass.
-    Name,
     /// Not at all: it is only written.
     Nothing,
 }

@@ -33,6 +33,20 @@ pub mod condition {
     pub const ACTIVE: &str = "Active";
     /// People can sign in at it now.
     pub const READY: &str = "Ready";
+
+    /// Each type with what it means, for the reference.
+    pub const ALL: [(&str, &str); 10] = [
+        (ACCEPTED, "The spec is valid and what it points at is there."),
+        (DISCOVERED, "The discovery document can be fetched."),
+        (ISSUER, "It names the issuer that the spec names."),
+        (KEYS, "The provider's keys can be fetched and used."),
+        (ALGORITHMS, "It signs with an algorithm that is allowed."),
+        (CLOCK, "Its clock is close to ours."),
+        (CERTIFICATE, "Its certificate is trusted."),
+        (DEVICE_GRANT, "It offers the device grant, which the command line signs in by."),
+        (ACTIVE, "sso uses these settings."),
+        (READY, "People can sign in at it now."),
+    ];
 }
 
 /// Which condition tells of which check of a rehearsal.

@@ -33,24 +33,40 @@ pub mod condition {
     pub const KEYS: &str = "KeysReady";
     /// Every volume is there, and there is room on it.
     pub const STORAGE: &str = "StorageReady";
-    /// The relay's canary was written, synced and read back.
+    /// The relay's canary was written, synced and read back within the last minute.
     pub const RELAY: &str = "RelayReady";
-    /// sso issued and verified a test certificate.
+    /// sso issued and verified a test certificate within the last minute.
     pub const SSO: &str = "SsoReady";
-    /// sso fetched the provider's discovery and keys.
+    /// sso fetched the provider's discovery document and keys within the last minute.
     pub const SIGN_IN: &str = "SignInReady";
-    /// The public listeners answer with the right name and chain.
+    /// The public listeners answer through their Services with the right name and chain.
     pub const PUBLIC: &str = "PublicReady";
-    /// Every replica has the document in force.
+    /// Every replica has the network document in force.
     pub const DOCUMENT: &str = "DocumentReady";
-    /// NetworkPolicies are in force and name the provider's addresses.
+    /// NetworkPolicies are in force and name the provider's addresses. Not part of Ready.
     pub const ISOLATION: &str = "NetworkIsolation";
-    /// Something is being changed or waited for.
+    /// Something is being changed or waited for. Not part of Ready.
     pub const PROGRESSING: &str = "Progressing";
-    /// Something is wrong that doesn't pass by itself.
+    /// Something is wrong that doesn't pass by itself. Not part of Ready.
     pub const DEGRADED: &str = "Degraded";
     /// A client can sign in and deliver a message now.
     pub const READY: &str = "Ready";
+
+    /// Each type with what it means, for the reference.
+    pub const ALL: [(&str, &str); 12] = [
+        (ACCEPTED, "The spec is valid and what it points at is there."),
+        (KEYS, "Every key is there and fits."),
+        (STORAGE, "Every volume is there, and there is room on it."),
+        (RELAY, "The relay's canary was written, synced and read back within the last minute."),
+        (SSO, "sso issued and verified a test certificate within the last minute."),
+        (SIGN_IN, "sso fetched the provider's discovery document and keys within the last minute."),
+        (PUBLIC, "The public listeners answer through their Services with the right name and chain."),
+        (DOCUMENT, "Every replica has the network document in force."),
+        (ISOLATION, "NetworkPolicies are in force and name the provider's addresses. Not part of Ready."),
+        (PROGRESSING, "Something is being changed or waited for. Not part of Ready."),
+        (DEGRADED, "Something is wrong that doesn't pass by itself. Not part of Ready."),
+        (READY, "A client can sign in and deliver a message now."),
+    ];
 }
 
 /// What the parts of the report are made from.
