@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, SqliteConnection};
 use wickr_base::{Incarnation, Rng};
 use wickr_store::directory::{Directory, DirectoryError, Transaction};
+use wickr_store::queue::Disk;
 
 use crate::backup;
 use crate::lock::{LockError, StoreLock};
@@ -142,6 +143,17 @@ impl Directory for SqliteDirectory {
 
     fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+
+    fn disk(&self) -> Result<Disk, DirectoryError> {
+        let space = rustix::fs::statvfs(&self.data).map_err(|error| DirectoryError::Engine {
+            doing: format!("asking for the space on \"{}\"", self.data.display()),
+            source: Box::new(error),
+        })?;
+        Ok(Disk {
+            free: space.f_bavail.saturating_mul(space.f_frsize),
+            total: space.f_blocks.saturating_mul(space.f_frsize),
+        })
     }
 
     async fn backup(&self, to: &Path) -> Result<(), DirectoryError> {

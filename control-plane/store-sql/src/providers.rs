@@ -16,7 +16,7 @@ fn read(row: &SqliteRow) -> Result<ProviderRecord, DirectoryError> {
         client_secret: Sealed(columns.need("client_secret")?),
         ca_bundle_pem: columns.get("ca_bundle_pem")?,
         scopes: serde_json::from_str(columns.need("scopes")?)
-            .map_err(|error| columns.unreadable("scopes", error))?,
+            .map_err(|error| columns.unreadable("scopes", error.to_string()))?,
         username_claim: columns.need("username_claim")?,
         refresh_grace: columns.span("refresh_grace_ms")?,
         adopted_at: columns.time("adopted_at")?,

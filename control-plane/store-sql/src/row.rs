@@ -36,15 +36,15 @@ impl<'r> Columns<'r> {
         Self { table, row }
     }
 
-    pub(crate) fn unreadable(&self, column: &str, why: impl ToString) -> DirectoryError {
-        DirectoryError::Unreadable { what: format!("\"{}.{column}\"", self.table), why: why.to_string() }
+    pub(crate) fn unreadable(&self, column: &str, why: impl Into<String>) -> DirectoryError {
+        DirectoryError::Unreadable { what: format!("\"{}.{column}\"", self.table), why: why.into() }
     }
 
     pub(crate) fn get<T>(&self, column: &str) -> Result<T, DirectoryError>
     where
         T: Decode<'r, Sqlite> + Type<Sqlite>,
     {
-        self.row.try_get(column).map_err(|error| self.unreadable(column, error))
+        self.row.try_get(column).map_err(|error| self.unreadable(column, error.to_string()))
     }
 
     /// A column that is there whenever the row's kind asks for it.

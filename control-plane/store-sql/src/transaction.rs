@@ -23,35 +23,35 @@ impl SqliteTransaction {
         Self { inner }
     }
 
-    fn table(&mut self) -> Box<Table<'_>> {
-        Box::new(Table { connection: &mut self.inner })
+    fn table(&mut self) -> Table<'_> {
+        Table { connection: &mut self.inner }
     }
 }
 
 #[async_trait]
 impl Transaction for SqliteTransaction {
     fn users(&mut self) -> Box<dyn Users + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     fn devices(&mut self) -> Box<dyn Devices + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     fn sessions(&mut self) -> Box<dyn Sessions + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     fn flows(&mut self) -> Box<dyn Flows + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     fn providers(&mut self) -> Box<dyn Providers + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     fn changes(&mut self) -> Box<dyn Changes + '_> {
-        self.table()
+        Box::new(self.table())
     }
 
     async fn commit(self: Box<Self>) -> Result<(), DirectoryError> {

@@ -1,5 +1,7 @@
 //! The conformance suite on SQLite, and what only a file can show: migrations, reopening, copies.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't set itself up can only stop")]
+
 use std::path::Path;
 
 use sqlx::ConnectOptions;

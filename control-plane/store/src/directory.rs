@@ -13,6 +13,8 @@ use async_trait::async_trait;
 use wickr_base::{DeviceId, Handle, Incarnation, UnixMillis, UserId};
 use wickr_model::{Change, ChangeKind, Device, Flow, FlowId, ProviderRecord, Session, Subject, User};
 
+use crate::queue::Disk;
+
 /// Why the directory could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
@@ -57,6 +59,9 @@ pub trait Directory: Send + Sync + fmt::Debug {
 
     /// Which life of the store this is: new at creation and at restore.
     fn incarnation(&self) -> Incarnation;
+
+    /// Space on the store's volume.
+    fn disk(&self) -> Result<Disk, DirectoryError>;
 
     /// Writes a consistent copy to `to`, which must not exist; the directory stays in use meanwhile.
     async fn backup(&self, to: &Path) -> Result<(), DirectoryError>;

@@ -1,0 +1,140 @@
+//! Whether a device's session goes on: decided by `wickr_model::Session`, with the provider asked when it must be.
+
+use std::time::Duration;
+
+use wickr_model::{ChangeKind, Device, Ended, Session, SessionRefusal, SessionStep, Subject};
+use wickr_store::directory::DirectoryError;
+use wickr_wire::ProblemCode;
+
+use crate::metrics::Operation;
+use crate::provider::{IdTokenError, TokenError, ask_refresh};
+use crate::refused::Refusal;
+use crate::seal::{Place, SealError};
+use crate::state::Sso;
+
+/// Why a session doesn't go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AliveError {
+    #[error("the device has never signed in; sign in")]
+    None,
+    #[error(transparent)]
+    Refused(SessionRefusal),
+    #[error("looking after a session")]
+    Store(#[from] DirectoryError),
+    #[error("using a session's refresh token")]
+    Seal(#[from] SealError),
+}
+
+impl Refusal for AliveError {
+    fn code(&self) -> ProblemCode {
+        match self {
+            Self::Refused(SessionRefusal::GraceOver) => ProblemCode::ProviderUnreachable,
+            Self::Refused(SessionRefusal::Ended(Ended::Revoked)) => ProblemCode::DeviceRevoked,
+            Self::None | Self::Refused(_) => ProblemCode::SessionExpired,
+            Self::Store(error) => error.code(),
+            Self::Seal(_) => ProblemCode::Internal,
+        }
+    }
+}
+
+/// What the provider said about a session.
+enum Answer {
+    Honoured(Option<wickr_base::Secret<String>>),
+    Refused,
+    Silent,
+}
+
+impl Sso {
+    /// The device's session, if it goes on.
+    pub(crate) async fn alive(&self, device: &Device) -> Result<Session, AliveError> {
+        // Two requests of one device must not use one refresh token at a time: a provider that changes it at
+        // each use would take the second for a thief's.
+        let _turn = self.turns.turn(device.id).await;
+        let mut work = self.directory.read().await?;
+        let session = work.sessions().lookup(device.id).await?.ok_or(AliveError::None)?;
+        let user = work.users().lookup(device.user).await?.ok_or(AliveError::None)?;
+        drop(work);
+        let active = self.active();
+        let reference = active.as_ref().map(|provider| &provider.settings.provider);
+        let grace = active.as_ref().map_or(Duration::ZERO, |provider| provider.settings.refresh_grace);
+        match session.step(reference, grace, self.clock.now()) {
+            SessionStep::Issue => Ok(session),
+            SessionStep::Refuse(why) => Err(AliveError::Refused(why)),
+            SessionStep::Ask => self.ask_about(device, session, &user.subject, grace).await,
+        }
+    }
+
+    async fn ask_about(
+        &self,
+        device: &Device,
+        session: Session,
+        subject: &Subject,
+        grace: Duration,
+    ) -> Result<Session, AliveError> {
+        let answer = self.answer(&session, subject).await?;
+        let now = self.clock.now();
+        let mut work = self.directory.begin().await?;
+        // Meanwhile the person may have signed out, or in again: then the answer is about nothing any more.
+        let current = work.sessions().lookup(device.id).await?.ok_or(AliveError::None)?;
+        if current.id != session.id || current.ended.is_some() {
+            let why = current.ended.unwrap_or(Ended::SignedOut);
+            return Err(AliveError::Refused(SessionRefusal::Ended(why)));
+        }
+        let (session, outcome, ended) = match answer {
+            Answer::Honoured(refresh) => {
+                let place = Place::SessionRefresh(device.id, session.id);
+                let seal =
+                    |new: &wickr_base::Secret<String>| self.sealer.seal(new.expose(), place, &*self.rng);
+                let refresh = refresh.as_ref().map(seal).transpose()?;
+                (current.honoured(refresh, now), SessionStep::Issue, false)
+            }
+            Answer::Silent => {
+                let session = current.asked_in_vain(now);
+                let step = session.unreached(grace, now, SessionRefusal::GraceOver);
+                (session, step, false)
+            }
+            Answer::Refused => {
+                let why = SessionRefusal::Ended(Ended::ByProvider);
+                (current.end(Ended::ByProvider), SessionStep::Refuse(why), true)
+            }
+        };
+        work.sessions().save(&session).await?;
+        let change = if ended {
+            let kind = ChangeKind::SessionEnded(session.id);
+            Some(work.changes().add(kind, device.user, device.id, now).await?)
+        } else {
+            None
+        };
+        work.commit().await?;
+        if let Some(change) = change {
+            self.feed.note(change.number);
+            self.metrics.sessions_ended_by_provider.inc();
+        }
+        match outcome {
+            SessionStep::Refuse(why) => Err(AliveError::Refused(why)),
+            SessionStep::Issue | SessionStep::Ask => Ok(session),
+        }
+    }
+
+    async fn answer(&self, session: &Session, subject: &Subject) -> Result<Answer, SealError> {
+        let (Ok(ready), Some(sealed)) = (self.ready(), &session.refresh) else { return Ok(Answer::Silent) };
+        // A provider that did not answer the last look would only make everybody wait.
+        if ready.provider.looks().discovery.error.is_some() {
+            return Ok(Answer::Silent);
+        }
+        let refresh = self.sealer.open(sealed, Place::SessionRefresh(session.device, session.id))?;
+        let asking = ready.provider.asking(&ready.known);
+        let question = ask_refresh(&asking, &refresh, subject, self.clock.now());
+        Ok(match self.ask(&ready, Operation::Refresh, question).await {
+            Ok(refresh) => Answer::Honoured(refresh),
+            Err(TokenError::Refused { code, .. }) if code == "invalid_grant" => Answer::Refused,
+            // The token is now somebody else's: whoever it was, it isn't this person any more.
+            Err(TokenError::IdToken(IdTokenError::Subject)) => Answer::Refused,
+            Err(error) => {
+                let code = error.code().unwrap_or("unreachable");
+                tracing::warn!(code, "the identity provider did not answer about a session");
+                Answer::Silent
+            }
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! openidconnect's client, set up for one provider, and the errors of its token endpoint. What it is used for:
+//! `code`, `device_grant`, `refresh`; what comes back is believed only after `id_token`.
+
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+};
+use openidconnect::{
+    AdditionalClaims, AuthType, Client, ClientId, ClientSecret, EmptyExtraTokenFields, EndpointNotSet,
+    EndpointSet, ErrorResponse, IdToken, IdTokenFields, OAuth2TokenResponse as _, RefreshToken,
+    RequestTokenError, StandardErrorResponse, StandardTokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use wickr_base::Secret;
+use wickr_model::Person;
+
+use super::discovery::Metadata;
+use super::door::DoorError;
+use super::id_token::IdTokenError;
+
+/// All claims that OpenID Connect has no own field for; the username may be any of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OtherClaims {
+    #[serde(flatten)]
+    claims: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AdditionalClaims for OtherClaims {}
+
+pub(crate) type OidcIdToken =
+    IdToken<OtherClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+
+pub(crate) type Tokens = StandardTokenResponse<
+    IdTokenFields<
+        OtherClaims,
+        EmptyExtraTokenFields,
+        CoreGenderClaim,
+        CoreJweContentEncryptionAlgorithm,
+        CoreJwsSigningAlgorithm,
+    >,
+    CoreTokenType,
+>;
+
+pub(crate) type OidcClient<Auth = EndpointNotSet, Device = EndpointNotSet, Revocation = EndpointNotSet> =
+    Client<
+        OtherClaims,
+        CoreAuthDisplay,
+        CoreGenderClaim,
+        CoreJweContentEncryptionAlgorithm,
+        CoreJsonWebKey,
+        CoreAuthPrompt,
+        StandardErrorResponse<CoreErrorResponseType>,
+        Tokens,
+        CoreTokenIntrospectionResponse,
+        CoreRevocableToken,
+        CoreRevocationErrorResponse,
+        Auth,
+        Device,
+        EndpointNotSet,
+        Revocation,
+        EndpointSet,
+        EndpointNotSet,
+    >;
+
+/// Why the provider gave no tokens.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    /// It could not be asked, or its answer could not be read; nothing is decided.
+    #[error("the identity provider can't be reached: {0}")]
+    Unreachable(#[from] DoorError),
+    /// An answer that OAuth doesn't know.
+    #[error("the identity provider's answer can't be read: {0}")]
+    Unreadable(String),
+    /// The discovery document has no such endpoint.
+    #[error("the identity provider's discovery document has no {0}")]
+    NoEndpoint(&'static str),
+    /// It said no (RFC 6749 section 5.2, RFC 8628 section 3.5).
+    #[error("the identity provider refused: {code}{}", .description.as_deref().map(|d| format!(" ({d})")).unwrap_or_default())]
+    Refused {
+        /// The `error` member.
+        code: String,
+        /// The `error_description` member, cut.
+        description: Option<String>,
+    },
+    /// What it gave doesn't hold.
+    #[error(transparent)]
+    IdToken(#[from] IdTokenError),
+}
+
+impl TokenError {
+    /// The OAuth error code, when the provider gave one.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the provider's or our last word on this sign-in; otherwise asking again may help.
+    pub(crate) fn decides(&self) -> bool {
+        match self {
+            Self::IdToken(_) => true,
+            Self::Refused { code, .. } => {
+                !self.is_about_us()
+                    && !matches!(code.as_str(), "server_error" | "temporarily_unavailable" | "slow_down")
+            }
+            Self::Unreachable(_) | Self::Unreadable(_) | Self::NoEndpoint(_) => false,
+        }
+    }
+
+    /// The same for an answer that spends what was asked with: tokens that can't be read don't come again.
+    pub(crate) fn final_answer(self) -> Self {
+        match self {
+            Self::Unreadable(why) => Self::IdToken(IdTokenError::Refused(why)),
+            other => other,
+        }
+    }
+
+    /// Whether it is about our client id and secret instead of the person.
+    pub(crate) fn is_about_us(&self) -> bool {
+        matches!(self.code(), Some("invalid_client" | "unauthorized_client" | "unsupported_grant_type"))
+    }
+}
+
+impl<T: ErrorResponse + 'static> From<RequestTokenError<DoorError, T>> for TokenError
+where
+    T: Serialize,
+{
+    fn from(error: RequestTokenError<DoorError, T>) -> Self {
+        match error {
+            RequestTokenError::Request(door) => Self::Unreachable(door),
+            RequestTokenError::ServerResponse(refusal) => refused(&refusal),
+            RequestTokenError::Parse(error, _) => Self::Unreadable(error.to_string()),
+            RequestTokenError::Other(why) => Self::Unreadable(why),
+        }
+    }
+}
+
+/// Reads `error` and `error_description` of whatever error type it is; both cut to what a person reads.
+pub(crate) fn refused<T: Serialize>(refusal: &T) -> TokenError {
+    let json = serde_json::to_value(refusal).unwrap_or_default();
+    let text = |name: &str| {
+        let text = json.get(name)?.as_str()?;
+        Some(text.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+    };
+    TokenError::Refused {
+        code: text("error").unwrap_or_else(|| "unknown".to_owned()),
+        description: text("error_description"),
+    }
+}
+
+/// Whom the provider vouched for, and what to ask with next time.
+#[derive(Debug)]
+pub(crate) struct Vouched {
+    pub(crate) person: Person,
+    pub(crate) refresh: Option<Secret<String>>,
+}
+
+/// The refresh token of an answer.
+pub(crate) fn refresh_of(tokens: &Tokens) -> Option<Secret<String>> {
+    tokens.refresh_token().map(RefreshToken::secret).cloned().map(Secret::new)
+}
+
+/// A client of that provider that can use its token endpoint.
+pub(crate) fn client(
+    metadata: &Metadata,
+    client_id: &str,
+    client_secret: &Secret<String>,
+) -> Result<OidcClient, TokenError> {
+    let token_url: TokenUrl =
+        metadata.token_endpoint().cloned().ok_or(TokenError::NoEndpoint("token_endpoint"))?;
+    // No keys in here: ID tokens are checked by `id_token` alone.
+    Ok(Client::new(ClientId::new(client_id.to_owned()), metadata.issuer().clone(), Default::default())
+        .set_client_secret(ClientSecret::new(client_secret.expose().clone()))
+        .set_auth_type(auth_type(metadata).unwrap_or(AuthType::BasicAuth))
+        .set_token_uri(token_url))
+}
+
+/// How the client secret is shown; `None` when the provider takes neither way that we have (default: Basic,
+/// OpenID Connect Discovery section 3).
+pub(crate) fn auth_type(metadata: &Metadata) -> Option<AuthType> {
+    let Some(supported) = metadata.token_endpoint_auth_methods_supported() else {
+        return Some(AuthType::BasicAuth);
+    };
+    if supported.contains(&CoreClientAuthMethod::ClientSecretBasic) {
+        Some(AuthType::BasicAuth)
+    } else if supported.contains(&CoreClientAuthMethod::ClientSecretPost) {
+        Some(AuthType::RequestBody)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,9 @@
+//! What the tests of sso run on: a provider that can misbehave (`idp`), and a whole sso with people (`world`).
+
+mod idp;
+mod token;
+mod world;
+
+pub(crate) use idp::{Behaviour, CLIENT_SECRET, Refreshing, Twist};
+pub(crate) use token::Signing;
+pub(crate) use world::{Answer, Phone, World};
