@@ -37,11 +37,7 @@ impl GoModule {
         if done.is_dir() {
             return Ok(done);
         }
-        progress::say(&format!(
-            "          building {} from Go modules: {}; happens once",
-            self.folder, self.cost
-        ));
-        progress::step(&format!("{} built", self.folder), || {
+        progress::once(&format!("building {} from Go modules", self.folder), self.cost, || {
             let unfinished = bin.join(format!("{}.unfinished", self.folder));
             let _ = std::fs::remove_dir_all(&unfinished);
             std::fs::create_dir_all(&unfinished)

@@ -143,22 +143,19 @@ fn program() -> Result<PathBuf> {
     let done = cache.join(format!("keycloak-{VERSION}"));
     let _lock = lock::hold(&cache.join("locks/keycloak"))?;
     if !done.exists() {
-        progress::step(
-            &format!("Keycloak {VERSION}: download and build, about a minute; happens once"),
-            || {
-                let work = cache.join("keycloak.unfinished");
-                let _ = fs::remove_dir_all(&work);
-                fs::create_dir_all(&work).with_context(|| format!("making {}", work.display()))?;
-                let mut maven = Command::new("mvn");
-                maven.args(["--quiet", "--batch-mode", "dependency:unpack"]).current_dir(&work);
-                maven.arg(format!("-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"));
-                run(maven.arg(format!("-DoutputDirectory={}", work.display())))?;
-                let unpacked = work.join(format!("keycloak-{VERSION}"));
-                run(kc(&unpacked).args(["build", "--db=dev-file"]))?;
-                fs::rename(&unpacked, &done).with_context(|| format!("moving to {}", done.display()))?;
-                fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
-            },
-        )?;
+        progress::once(&format!("Keycloak {VERSION}"), "download and build, about a minute", || {
+            let work = cache.join("keycloak.unfinished");
+            let _ = fs::remove_dir_all(&work);
+            fs::create_dir_all(&work).with_context(|| format!("making {}", work.display()))?;
+            let mut maven = Command::new("mvn");
+            maven.args(["--quiet", "--batch-mode", "dependency:unpack"]).current_dir(&work);
+            maven.arg(format!("-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"));
+            run(maven.arg(format!("-DoutputDirectory={}", work.display())))?;
+            let unpacked = work.join(format!("keycloak-{VERSION}"));
+            run(kc(&unpacked).args(["build", "--db=dev-file"]))?;
+            fs::rename(&unpacked, &done).with_context(|| format!("moving to {}", done.display()))?;
+            fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
+        })?;
     }
     Ok(done)
 }
@@ -169,7 +166,7 @@ fn seed(program: &Path, name: &str, realm: &str) -> Result<PathBuf> {
     let done = cache.join(format!("keycloak-{VERSION}-realm-{}", digest::short(realm.as_bytes())));
     let _lock = lock::hold(&cache.join("locks/keycloak"))?;
     if !done.exists() {
-        progress::step(&format!("Keycloak: import of the realm {name}, about 20 s; happens once"), || {
+        progress::once(&format!("Keycloak's realm {name}"), "import into a database, about 20 s", || {
             let home = cache.join("keycloak-realm.unfinished");
             let _ = fs::remove_dir_all(&home);
             furnish_home(program, &home)?;

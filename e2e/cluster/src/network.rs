@@ -1,6 +1,7 @@
 //! The bridge between the clusters, each cluster's network namespace on it, and who has which address.
 //! Services outside the clusters listen on the bridge's own address.
 
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +9,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::command::{command, run};
+use crate::{lock, paths};
 
 const BRIDGE: &str = "wickr0";
 
@@ -54,8 +56,15 @@ pub(crate) fn namespace(cluster: &str) -> String {
     format!("wickr-{cluster}")
 }
 
+/// Held by whoever adds or removes a folder below the state, or the bridge: so the bridge is there exactly while a
+/// cluster or a service is.
+pub(crate) fn hold() -> Result<File> {
+    lock::hold(&paths::cache()?.join("locks/network"))
+}
+
 /// Makes the bridge unless it is there.
 pub(crate) fn bridge_up() -> Result<()> {
+    let _lock = hold()?;
     if !link_exists(BRIDGE) {
         ip(&["link", "add", BRIDGE, "address", &hardware(1), "type", "bridge"])?;
     }
@@ -63,7 +72,7 @@ pub(crate) fn bridge_up() -> Result<()> {
     ip(&["link", "set", BRIDGE, "up"])
 }
 
-/// Removes the bridge, when nothing is left on it.
+/// Removes the bridge, when nothing is left on it. The caller holds the lock.
 pub(crate) fn bridge_down() -> Result<()> {
     if link_exists(BRIDGE) { ip(&["link", "del", BRIDGE]) } else { Ok(()) }
 }

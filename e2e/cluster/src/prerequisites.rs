@@ -9,7 +9,7 @@ use crate::command::run;
 use crate::progress;
 
 /// A file that must be there and the Debian package that brings it.
-type Need = (&'static str, &'static str);
+pub type Need = (&'static str, &'static str);
 
 /// For clusters.
 const CLUSTER: &[Need] = &[

@@ -15,6 +15,12 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
+/// A step that happens once and takes long: says so, and why, before it begins.
+pub fn once<T>(what: &str, why: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    say(&format!("          {what} begins: {why}; happens once"));
+    step(what, work)
+}
+
 /// Says one thing. A closed standard error is no reason to stop.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::names::Hosts;
 use crate::network::Addresses;
-use crate::{lock, paths};
+use crate::{network, paths};
 
 /// The lowest number is 11: addresses below belong to the machine and to services beside the clusters.
 const NUMBERS: std::ops::RangeInclusive<u8> = 11..=250;
@@ -33,7 +33,7 @@ pub(crate) struct Record {
 impl Record {
     /// Takes the wanted number, or the lowest free one, and writes the record.
     pub(crate) fn create(name: &str, number: Option<u8>, programs: String, hosts: Hosts) -> Result<Self> {
-        let _lock = lock::hold(&paths::cache()?.join("locks/numbers"))?;
+        let _lock = network::hold()?;
         let taken: Vec<(u8, String)> =
             Self::all()?.into_iter().map(|record| (record.number, record.name)).collect();
         let holder = |number| taken.iter().find(|(other, _)| *other == number).map(|(_, name)| name);

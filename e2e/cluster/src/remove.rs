@@ -37,8 +37,11 @@ pub(crate) fn files(name: &str) -> Result<()> {
 
 /// Removes the bridge unless a cluster or a service beside the clusters still needs it.
 pub(crate) fn after_the_last() -> Result<()> {
+    let _lock = network::hold()?;
     let folders = ["clusters", "services"].map(|folder| paths::state().join(folder));
-    folders.iter().for_each(|folder| remove_if_empty(folder));
+    for folder in &folders {
+        remove_if_empty(folder);
+    }
     if folders.iter().all(|folder| !folder.exists()) {
         network::bridge_down()?;
         remove_if_empty(&paths::state());

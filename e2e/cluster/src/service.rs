@@ -25,8 +25,10 @@ impl Service {
     pub(crate) fn lookup_or_create(name: &str) -> Result<Self> {
         prerequisites::root("services beside the clusters listen on their bridge")?;
         let service = Self { name: name.to_owned(), process: recorded(name), leash: None };
+        let lock = network::hold()?;
         fs::create_dir_all(service.folder())
             .with_context(|| format!("making {}", service.folder().display()))?;
+        drop(lock);
         network::bridge_up()?;
         Ok(service)
     }

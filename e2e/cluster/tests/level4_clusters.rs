@@ -1,15 +1,17 @@
 //! Whole clusters: pods with storage, names and ports; two side by side; what a crash leaves is cleaned up.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use wickr_cluster::{Cluster, HOST, Hosts, Options, SmallVolume, Teardown, until};
+use wickr_cluster::{Cluster, HOST, Hosts, Options, SmallVolume, Teardown, image, until};
 
 const WEB: &str = include_str!("web.yaml");
+const IMAGE: &str = include_str!("image.yaml");
 const FULL: &str = include_str!("full.yaml");
 const PORT: u16 = 30080;
 
@@ -33,11 +35,11 @@ fn inside(cluster: &Cluster, script: &str) -> String {
 
 /// What the node port answers, once the proxy has got round to it.
 fn get(address: Ipv4Addr) -> String {
-    until("the node port", Duration::from_secs(20), || Ok(ask(address).ok())).unwrap()
+    until("the node port", Duration::from_secs(20), || Ok(ask((address, PORT)).ok())).unwrap()
 }
 
-fn ask(address: Ipv4Addr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect((address, PORT))?;
+fn ask(address: (Ipv4Addr, u16)) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
@@ -75,10 +77,17 @@ fn pods_have_storage_names_and_ports_and_clusters_reach_each_other() {
             "logs come from the kubelet"
         );
     }
+    let pod = text(left.0.kubectl().args(["get", "pod", "web-0", "--output=jsonpath={.status.podIP}"]));
+    assert!(
+        ask((pod.parse().unwrap(), 8080)).unwrap().contains("harness-left"),
+        "from the machine to a pod itself"
+    );
     let volumes: Vec<_> = std::fs::read_dir(left.0.volumes()).unwrap().flatten().collect();
     let kept = std::fs::read_to_string(volumes.first().unwrap().path().join("index.html")).unwrap();
     assert_eq!(kept.trim(), "harness-left", "what a pod stored is on the node");
 
+    an_image_of_ours_runs_without_rights_and_without_a_shell(&right.0);
+    assert!(text(left.0.helm().arg("version")).contains("v4."));
     names_can_change(left.0.clone());
     a_small_volume_can_be_full(&right.0);
     up_again_changes_nothing_and_a_crash_is_cleaned_up(&left.0);
@@ -89,6 +98,16 @@ fn pods_have_storage_names_and_ports_and_clusters_reach_each_other() {
     for name in ["harness-left", "harness-right"] {
         nothing_is_left_of(name);
     }
+}
+
+fn an_image_of_ours_runs_without_rights_and_without_a_shell(cluster: &Cluster) {
+    let labels = BTreeMap::from([("org.opencontainers.image.title".to_owned(), "sleep".to_owned())]);
+    let archive = image::build("wickr.local/sleep:1", Path::new("/usr/bin/sleep"), &labels).unwrap();
+    cluster.load_image(&archive).unwrap();
+    cluster.apply(IMAGE).unwrap();
+    text(cluster.kubectl().args(["wait", "--for=condition=Ready", "pod/image", "--timeout=60s"]));
+    let shell = cluster.kubectl().args(["exec", "image", "--", "sh", "-c", "true"]).output().unwrap();
+    assert!(!shell.status.success() && String::from_utf8_lossy(&shell.stderr).contains("not found"));
 }
 
 fn names_can_change(mut cluster: Cluster) {

@@ -1,5 +1,4 @@
 //! What runs beside the clusters: a real identity provider and a real Prometheus.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::path::Path;
 use std::time::Duration;
