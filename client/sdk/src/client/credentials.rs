@@ -26,13 +26,11 @@ fn renewal_due(not_after: UnixMillis, device: &[u8; 16]) -> UnixMillis {
     not_after.minus(RENEW_BEFORE).plus(Duration::from_secs(offset))
 }
 
-/// Whether sso's refusal means that only a new sign-in helps.
+/// Whether sso's refusal means that only a new sign-in helps. (A proof that does not hold, `unauthenticated`, may be
+/// just a wrong clock.)
 fn ends_session(code: Option<ProblemCode>) -> bool {
-    use ProblemCode::{DeviceRevoked, Forbidden, NotFound, SessionExpired, SignInRefused, Unauthenticated};
-    matches!(
-        code,
-        Some(DeviceRevoked | SessionExpired | SignInRefused | Unauthenticated | Forbidden | NotFound)
-    )
+    use ProblemCode::{DeviceRevoked, SessionExpired, SignInRefused};
+    matches!(code, Some(DeviceRevoked | SessionExpired | SignInRefused))
 }
 
 impl Core {
@@ -46,6 +44,10 @@ impl Core {
         {
             return Ok(held.clone());
         }
+        // With an expired certificate there is no token; a renewal needs none.
+        if self.engine().identity().not_after() <= now {
+            self.renew_certificate().await?;
+        }
         match self.sso().session(self.account().device).await {
             Ok(session) => {
                 self.store.save_session(&session)?;
@@ -58,6 +60,15 @@ impl Core {
                 _ => Err(error.into()),
             },
         }
+    }
+
+    /// The relay does not take the token: the next one comes from sso, which knows why.
+    pub(super) fn forget_token_if_refused(&self, error: &Error) -> Result<(), Error> {
+        let refused = [ProblemCode::SessionExpired, ProblemCode::Unauthenticated];
+        if matches!(error, Error::Relay(_)) && error.code().is_some_and(|code| refused.contains(&code)) {
+            self.store.forget_session()?;
+        }
+        Ok(())
     }
 
     /// When the token should be renewed, from now.

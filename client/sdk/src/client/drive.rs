@@ -31,8 +31,12 @@ pub(super) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) {
             }
         };
         let Err(error) = ended;
-        if was_online {
+        // Another process with a copy of this profile takes the connection away: no reason to hurry back.
+        if was_online && !is_taken_over(&error) {
             failures = 0;
+        }
+        if let Err(error) = core.forget_token_if_refused(&error) {
+            tracing::warn!("{}", why(&error));
         }
         if let Some(why) = is_final(&error) {
             core.set_connection(Connection::SignedOut { why }, None);
@@ -47,6 +51,10 @@ pub(super) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => return,
         }
     }
+}
+
+fn is_taken_over(error: &Error) -> bool {
+    error.code() == Some(ProblemCode::AlreadyExists)
 }
 
 /// What no reconnect will change.

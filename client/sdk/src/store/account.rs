@@ -75,6 +75,13 @@ impl Store {
         self.put_setting("session", session)
     }
 
+    pub(crate) fn forget_session(&self) -> Result<(), StoreError> {
+        self.with("forgetting a session token", |c| {
+            c.execute("DELETE FROM setting WHERE name = 'session'", [])
+        })?;
+        Ok(())
+    }
+
     /// How the network was joined.
     pub fn join_url(&self) -> Result<Option<JoinUrl>, StoreError> {
         self.setting("join")
