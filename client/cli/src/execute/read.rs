@@ -114,8 +114,8 @@ impl Reading<'_> {
             return Ok(false);
         }
         let place = message.place;
-        let rooms = self.client.rooms().map_err(|error| unreadable(&error))?;
-        let room_name = rooms.into_iter().find(|room| room.id == message.room).and_then(|room| room.name);
+        let room = self.client.room(&message.room).map_err(|error| unreadable(&error))?;
+        let room_name = room.and_then(|room| room.name);
         let handle = match message.sender.device() {
             Some((user, _)) => self.client.handle(user).map_err(|error| unreadable(&error))?,
             None => None,

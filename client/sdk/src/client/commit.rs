@@ -36,6 +36,15 @@ pub(super) struct Guest {
     pub(super) key_package: Vec<u8>,
 }
 
+/// What one try came to.
+enum Tried {
+    Done,
+    Nothing,
+    /// A commit of an earlier try, whose fate was open, has been applied.
+    Earlier,
+    Lost,
+}
+
 enum Fate {
     Applied,
     Lost,
@@ -45,24 +54,38 @@ enum Fate {
 impl Core {
     /// Brings the change about. False when there was nothing to do (any more).
     pub(super) async fn commit(&self, id: &RoomId, wanted: &Wanted) -> Result<bool, Error> {
-        let _one_at_a_time = self.commits.lock().await;
         let mut changed = false;
         for attempt in 0..TRIES {
-            let link = self.online().await?;
-            let settled = self.settle(&link, id).await?;
-            changed |= matches!(settled, Some(Fate::Applied));
-            if !matches!(settled, Some(Fate::Unknown)) {
-                self.until_usable(id).await?;
-                let Some(own) = self.store.write(|| self.make(id, wanted))? else { return Ok(changed) };
-                match self.submit(&link, &own).await? {
-                    Fate::Applied => return Ok(true),
-                    Fate::Lost | Fate::Unknown => {}
-                }
+            // Before the turn is taken: a repair, which is waited for here, needs its turn too.
+            self.until_usable(id).await?;
+            match self.try_commit(id, wanted).await? {
+                Tried::Done => return Ok(true),
+                Tried::Nothing => return Ok(changed),
+                Tried::Earlier => changed = true,
+                Tried::Lost => {}
             }
             let spread = self.environment.timings.race;
             sleep(spread.pick(&*self.environment.rng).saturating_mul(attempt + 1)).await;
         }
         Err(Error::Raced { room: id.clone(), tries: TRIES })
+    }
+
+    async fn try_commit(&self, id: &RoomId, wanted: &Wanted) -> Result<Tried, Error> {
+        let _one_at_a_time = self.commits.lock().await;
+        let link = self.online().await?;
+        match self.settle(&link, id).await? {
+            Some(Fate::Applied) => return Ok(Tried::Earlier),
+            Some(Fate::Lost | Fate::Unknown) => return Ok(Tried::Lost),
+            None => {}
+        }
+        if self.room(id)?.repair.is_some() {
+            return Ok(Tried::Lost);
+        }
+        let Some(own) = self.store.write(|| self.make(id, wanted))? else { return Ok(Tried::Nothing) };
+        match self.submit(&link, &own).await? {
+            Fate::Applied => Ok(Tried::Done),
+            Fate::Lost | Fate::Unknown => Ok(Tried::Lost),
+        }
     }
 
     /// Finds out about a commit whose fate is open, by submitting it again under the same id.
@@ -125,6 +148,9 @@ impl Core {
         wanted: &Wanted,
     ) -> Result<Option<(CommitOut, CommitReason)>, E2eeError> {
         let now = self.relay_now();
+        let engine = self.engine();
+        let identity = engine.identity();
+        let waiting = group.pending_removals();
         match wanted {
             Wanted::Add(guests) => {
                 let invited: Vec<_> = guests
@@ -147,10 +173,10 @@ impl Core {
                 let out = group.remove(&members, now)?;
                 Ok(Some((out, CommitReason::Remove(members))))
             }
-            Wanted::Proposals if group.pending_removals().is_empty() => Ok(None),
+            Wanted::Proposals if waiting.is_empty() => Ok(None),
+            // About to be removed itself: another device has to commit.
+            Wanted::Path | Wanted::Proposals if waiting.contains(identity.uri()) => Ok(None),
             Wanted::Path | Wanted::Proposals => {
-                let engine = self.engine();
-                let identity = engine.identity();
                 let renewed = group
                     .roster()
                     .any(|member| member.uri == *identity.uri() && member.not_after < identity.not_after());

@@ -119,6 +119,11 @@ impl Client {
         self.core.rooms_at_a_glance()
     }
 
+    /// One room, if this device knows it.
+    pub fn room(&self, id: &RoomId) -> Result<Option<RoomStatus>, Error> {
+        Ok(self.core.store.room(id)?.map(RoomStatus::from))
+    }
+
     /// Makes a room with this device in it.
     pub async fn create_room(&self, name: &str) -> Result<RoomId, Error> {
         self.core.create_room(name).await

@@ -1,6 +1,6 @@
 //! Welcomes: into a room never seen, or into the next generation of one that this device is in.
 
-use wickr_base::{Generation, RoomId, Seq};
+use wickr_base::{Generation, Incarnation, RoomId, Seq};
 use wickr_e2ee::E2eeError;
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Acknowledge, FetchTree, Inbox, InboxEntry, client_frame, reply};
@@ -24,16 +24,13 @@ impl Core {
             let id: RoomId =
                 entry.room.parse().map_err(|_| Error::Protocol("a Welcome to a room without an id"))?;
             let tree = self.fetch_tree(link, entry).await?;
-            let task = self.store.write(|| {
-                let task = self.join(&id, entry, tree)?;
+            self.store.write(|| {
+                self.join(&id, entry, tree)?;
                 let mut place = place;
                 place.inbox = entry.number;
                 self.store.save_place(&place)?;
-                Ok::<_, Error>(task)
+                Ok::<_, Error>(())
             })?;
-            if let Some(task) = task {
-                self.plan(&id, task);
-            }
             self.announce();
             let done = Acknowledge { cursors: Vec::new(), inbox: entry.number };
             link.tell(client_frame::Body::Acknowledge(done)).await?;
@@ -62,7 +59,7 @@ impl Core {
         id: &RoomId,
         entry: &InboxEntry,
         tree: Result<Vec<u8>, String>,
-    ) -> Result<Option<Task>, Error> {
+    ) -> Result<(), Error> {
         let (generation, begin) = (Generation(entry.generation), Seq(entry.seq));
         let held = self.store.room(id)?;
         let joined = match tree {
@@ -78,7 +75,7 @@ impl Core {
         };
         match joined {
             Ok(mut group) => {
-                let users = users_of(&group);
+                let (users, devices) = (users_of(&group), group.roster().len());
                 if held
                     .as_ref()
                     .is_none_or(|held| held.group() != *group.group() || held.membership == Membership::Gone)
@@ -87,29 +84,27 @@ impl Core {
                     self.store.forget_group(group.group())?;
                 }
                 group.save(&mut self.store.clone()).map_err(Error::mls("saving a room just joined"))?;
-                self.joined(id, generation, begin, users, held)
+                let mut room = Room::new(id.clone(), generation, self.incarnation()?, begin);
+                room.users = users;
+                room.devices = devices;
+                self.joined(room, held)
             }
             Err(why) => self.not_joined(id, generation, begin, held, &why),
         }
     }
 
-    fn joined(
-        &self,
-        id: &RoomId,
-        generation: Generation,
-        begin: Seq,
-        users: Vec<wickr_base::UserId>,
-        held: Option<Room>,
-    ) -> Result<Option<Task>, Error> {
-        let incarnation = self.store.place()?.ok_or(Error::NotSignedIn)?.incarnation;
+    /// `fresh` is the room as the Welcome alone tells it, its cursor where the group begins.
+    fn joined(&self, mut fresh: Room, held: Option<Room>) -> Result<(), Error> {
+        let id = fresh.id.clone();
+        fresh.owes_path = true;
         match held {
             // Still reading the old group's last entries: it goes on when the log gets there.
             Some(mut held)
                 if held.membership != Membership::Gone
-                    && held.generation < generation
-                    && held.cursor < begin =>
+                    && held.generation < fresh.generation
+                    && held.cursor < fresh.cursor =>
             {
-                held.next = Some((generation, begin));
+                held.next = Some((fresh.generation, fresh.cursor));
                 held.owes_path = true;
                 self.store.save_room(&held)?;
             }
@@ -117,21 +112,22 @@ impl Core {
                 if held.membership == Membership::Gone {
                     held.membership = Membership::Member;
                 }
-                held.incarnation = incarnation;
-                held.users = users;
+                held.incarnation = fresh.incarnation;
+                held.users = fresh.users;
+                held.devices = fresh.devices;
                 held.owes_path = true;
-                self.adopt(&mut held, generation, begin)?;
-                held.cursor = begin;
+                self.adopt(&mut held, fresh.generation, fresh.cursor)?;
+                held.cursor = fresh.cursor;
                 self.store.save_room(&held)?;
             }
-            None => {
-                let mut room = Room::new(id.clone(), generation, incarnation, begin);
-                room.users = users;
-                room.owes_path = true;
-                self.store.save_room(&room)?;
-            }
+            None => self.store.save_room(&fresh)?,
         }
-        Ok(Some(Task::Path))
+        self.plan(&id, Task::Path);
+        Ok(())
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, Error> {
+        Ok(self.store.place()?.ok_or(Error::NotSignedIn)?.incarnation)
     }
 
     fn not_joined(
@@ -141,13 +137,13 @@ impl Core {
         begin: Seq,
         held: Option<Room>,
         why: &str,
-    ) -> Result<Option<Task>, Error> {
+    ) -> Result<(), Error> {
         let is_in = |held: &Room| held.membership != Membership::Gone && held.generation >= generation;
         if held.as_ref().is_some_and(is_in) {
             // A Welcome that was taken before, delivered once more.
-            return Ok(None);
+            return Ok(());
         }
-        let incarnation = self.store.place()?.ok_or(Error::NotSignedIn)?.incarnation;
+        let incarnation = self.incarnation()?;
         let was_member = held.as_ref().is_some_and(|held| held.membership != Membership::Gone);
         let mut room = held.unwrap_or_else(|| Room::new(id.clone(), generation, incarnation, begin));
         if !was_member {
@@ -159,6 +155,7 @@ impl Core {
         self.notice(Some(id), Some(begin.0), format!("the room needs a fresh group: {why}"))?;
         room.repair = Some(Repair { from: generation, why });
         self.store.save_room(&room)?;
-        Ok(Some(Task::Repair))
+        self.plan(id, Task::Repair);
+        Ok(())
     }
 }

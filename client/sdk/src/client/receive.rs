@@ -122,6 +122,7 @@ impl Log<'_> {
             && let Some(group) = &mut self.group
         {
             self.room.users = users_of(group);
+            self.room.devices = group.roster().len();
             group.save(&mut self.core.store.clone()).map_err(Error::mls("saving a room"))?;
         }
         self.core.store.save_room(&self.room)?;

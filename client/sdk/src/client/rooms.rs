@@ -47,12 +47,19 @@ impl Core {
             room.membership = Membership::Creating;
             room.name = Some(name.to_owned());
             room.users = vec![self.account().user];
+            room.devices = 1;
             self.store.save_room(&room)?;
             self.queue_name(&id, name)
         })?;
-        // Should the connection break now, the room is made after the reconnect.
-        self.announce_room(&link, &id).await?;
-        Ok(id)
+        let mut link = link;
+        loop {
+            match self.announce_room(&link, &id).await {
+                Ok(()) => return Ok(id),
+                // The same question again, to whichever connection comes next.
+                Err(Error::Relay(LinkError::Lost | LinkError::Silent(_))) => link = self.online().await?,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Tells the relay of a room that this device has made; the same question again gets the same answer.

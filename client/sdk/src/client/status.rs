@@ -5,7 +5,7 @@ use wickr_base::{Domain, Handle, MemberUri, RoomId, UnixMillis};
 
 use super::core::Core;
 use crate::Error;
-use crate::store::{Membership, Notice, Unsent};
+use crate::store::{Membership, Notice, Room, Unsent};
 
 /// How the device stands with the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,22 +69,23 @@ pub struct Status {
     pub notices: Vec<Notice>,
 }
 
+impl From<Room> for RoomStatus {
+    fn from(room: Room) -> Self {
+        let is_in = room.membership != Membership::Gone;
+        Self {
+            people: if is_in { room.users.len() } else { 0 },
+            devices: if is_in { room.devices } else { 0 },
+            id: room.id,
+            name: room.name,
+            membership: room.membership,
+            repair: room.repair.map(|repair| repair.why),
+        }
+    }
+}
+
 impl Core {
     pub(super) fn rooms_at_a_glance(&self) -> Result<Vec<RoomStatus>, Error> {
-        let mut out = Vec::new();
-        for room in self.store.rooms()? {
-            let opened = if room.membership == Membership::Gone { None } else { self.open(&room)? };
-            let devices = opened.as_ref().map_or(0, |group| group.roster().len());
-            out.push(RoomStatus {
-                id: room.id,
-                name: room.name,
-                membership: room.membership,
-                devices,
-                people: room.users.len(),
-                repair: room.repair.map(|repair| repair.why),
-            });
-        }
-        Ok(out)
+        Ok(self.store.rooms()?.into_iter().map(RoomStatus::from).collect())
     }
 
     pub(super) fn status(&self) -> Result<Status, Error> {

@@ -23,6 +23,8 @@ pub struct Room {
     pub membership: Membership,
     /// Users whom this device last knew to be members; repair starts from them.
     pub users: Vec<UserId>,
+    /// How many devices those have in it.
+    pub devices: usize,
     /// An empty path commit is still owed since joining.
     pub owes_path: bool,
     /// The group must be made afresh (`NextGeneration`).
@@ -67,6 +69,7 @@ impl Room {
             name: None,
             membership: Membership::Member,
             users: Vec::new(),
+            devices: 0,
             owes_path: false,
             repair: None,
             next: None,
