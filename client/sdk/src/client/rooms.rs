@@ -82,6 +82,9 @@ impl Core {
                 Ok(())
             }),
             Ok(_) => Err(Error::Protocol("something else than the place of a room")),
+            Err(LinkError::Refused(refusal)) if may_pass(&refusal.code) => {
+                Err(LinkError::Refused(refusal).into())
+            }
             Err(LinkError::Refused(refusal)) => {
                 self.store.write(|| {
                     let mut room = self.room(id)?;
@@ -208,4 +211,11 @@ impl Core {
             }
         }
     }
+}
+
+/// Refusals that say nothing about what was asked.
+fn may_pass(code: &str) -> bool {
+    use ProblemCode::{Busy, Draining, Internal, StorageFull, TooMany};
+    ProblemCode::parse(code)
+        .is_none_or(|code| matches!(code, Busy | Draining | Internal | StorageFull | TooMany))
 }
