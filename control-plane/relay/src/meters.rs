@@ -1,0 +1,80 @@
+//! The relay's numbers. No names, no ids.
+
+use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
+use wickr_telemetry::{Metrics, MetricsError, Unit};
+use wickr_wire::ProblemCode;
+
+use crate::refusal::Refusal;
+
+#[derive(Clone)]
+pub(crate) struct Meters {
+    pub(crate) messages: IntCounter,
+    pub(crate) message_bytes: IntCounter,
+    pub(crate) handshakes: IntCounter,
+    pub(crate) delivered: IntCounter,
+    pub(crate) delivered_bytes: IntCounter,
+    pub(crate) caught_up: IntCounter,
+    pub(crate) expired: IntCounter,
+    pub(crate) queue: IntGauge,
+    pub(crate) devices: IntGauge,
+    pub(crate) oldest_undelivered: Gauge,
+    pub(crate) sync: Histogram,
+    pub(crate) acknowledge: Histogram,
+    pub(crate) batch: Histogram,
+    refusals: IntCounterVec,
+}
+
+const SECONDS: &[f64] =
+    &[0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0];
+
+impl Meters {
+    pub(crate) fn declare(metrics: &Metrics) -> Result<Self, MetricsError> {
+        let (count, bytes, seconds) = (Unit::Count, Unit::Bytes, Unit::Seconds);
+        let refusals = metrics.counters("refusals", count, "Frames refused, by problem code.", &["code"])?;
+        for code in ProblemCode::ALL {
+            refusals.with_label_values(&[code.as_str()]);
+        }
+        Ok(Self {
+            messages: metrics.counter("messages", count, "Application messages sequenced.")?,
+            message_bytes: metrics.counter("message", bytes, "Bytes of application messages sequenced.")?,
+            handshakes: metrics.counter("handshakes", count, "Commits and proposals sequenced.")?,
+            delivered: metrics.counter(
+                "delivered",
+                count,
+                "Entries put into outboxes or read from the log.",
+            )?,
+            delivered_bytes: metrics.counter("delivered", bytes, "Bytes of frames with entries sent.")?,
+            caught_up: metrics.counter("caught_up", count, "Entries that were delivered from the log.")?,
+            expired: metrics.counter("expired", count, "Messages and Welcomes removed at their end.")?,
+            queue: metrics.gauge("queue", count, "Operations that wait for the store's writer.")?,
+            devices: metrics.gauge(
+                "connected_devices",
+                count,
+                "Devices with an authenticated connection.",
+            )?,
+            oldest_undelivered: metrics.level(
+                "oldest_undelivered",
+                seconds,
+                "Age of the oldest entry that a member has not acknowledged.",
+            )?,
+            sync: metrics.histogram("sync", seconds, "Time to write and sync one batch.", SECONDS)?,
+            acknowledge: metrics.histogram(
+                "acknowledge",
+                seconds,
+                "From the arrival of a message to its durable acknowledgement.",
+                SECONDS,
+            )?,
+            batch: metrics.histogram("batch", count, "Operations that shared one sync.", SIZES)?,
+            refusals,
+        })
+    }
+
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        self.refuse_code(refusal.code);
+    }
+
+    pub(crate) fn refuse_code(&self, code: ProblemCode) {
+        self.refusals.with_label_values(&[code.as_str()]).inc();
+    }
+}

@@ -1,0 +1,189 @@
+//! The relay's life: read the secrets, open the store, bind, run, drain, close.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use parking_lot::RwLock;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use wickr_base::{Clock, Rng, RoomId, Secret};
+use wickr_e2ee::{Identity, InvalidIdentity};
+use wickr_pki::{KeyMaterial, PkiError};
+use wickr_service::{Addresses, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn};
+use wickr_store::queue::{QueueStore as _, StoreError};
+use wickr_store_log::{LogStore, OpenError, Settings};
+use wickr_telemetry::{Metrics, MetricsError};
+
+use crate::acknowledge::Acknowledged;
+use crate::canary::CanaryState;
+use crate::changes::Following;
+use crate::config::RelayConfig;
+use crate::fanout::Fanout;
+use crate::feed::{ChangeFeed, SsoFeed};
+use crate::live::Live;
+use crate::meters::Meters;
+use crate::relay::Relay;
+use crate::rooms::Rooms;
+use crate::{canary, changes, connect, control, expiry, removal, status, sweep};
+
+/// What a start needs besides the configuration: everything that differs between the binary and a test.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for challenges and ids.
+    pub rng: Arc<dyn Rng>,
+    /// Where numbers go.
+    pub metrics: Metrics,
+    /// Where revocations are heard of; `None` for the sso that the configuration names.
+    pub feed: Option<Arc<dyn ChangeFeed>>,
+}
+
+/// Why the relay can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// A secret's file.
+    #[error("reading \"{path}\"")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The external sender's files.
+    #[error("using the external sender in \"{path}\"")]
+    ExternalSender {
+        /// The certificate's file.
+        path: PathBuf,
+        /// Why.
+        source: PkiError,
+    },
+    /// The external sender's certificate.
+    #[error("using the external sender's certificate")]
+    Identity(#[from] InvalidIdentity),
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store's content.
+    #[error("reading the store")]
+    Store(#[from] StoreError),
+    /// The control socket.
+    #[error("opening the control socket in \"{data}\"")]
+    Control {
+        /// The data directory.
+        data: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The metrics.
+    #[error("declaring the relay's metrics")]
+    Metrics(#[from] MetricsError),
+    /// Files, document or ports.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+/// The relay with its ports open.
+pub struct BoundRelay {
+    relay: Arc<Relay>,
+    feed: Arc<dyn ChangeFeed>,
+    removals: mpsc::UnboundedReceiver<RoomId>,
+    control: UnixListener,
+    gate: Gate,
+    shutdown: Shutdown,
+    bound: Bound,
+}
+
+/// Reads what the configuration names, opens the store and the ports.
+pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
+    let Surroundings { clock, rng, metrics, feed } = surroundings;
+    let external_sender = external_sender(config)?;
+    let mut service = Service::open(config, "relay", &[], Arc::clone(&clock), metrics.clone())?;
+    let gate = service.gates().gate("store");
+    let feed = match feed {
+        Some(feed) => feed,
+        None => Arc::new(SsoFeed::new(config.service.sso.clone(), service.workload_client(&["sso"])?)),
+    };
+    let (live, meters) = (Arc::new(Live::default()), Meters::declare(&metrics)?);
+    let sink = Fanout::new(Arc::clone(&live), meters.clone(), Arc::clone(&clock));
+    let settings = Settings { data: config.data.clone() };
+    let store = LogStore::open(&settings, Arc::clone(&clock), &*rng, Box::new(sink))?;
+    for device in store.revoked().await? {
+        live.revoke(device);
+    }
+    let control = control::open(&config.data)
+        .map_err(|source| RelayError::Control { data: config.data.clone(), source })?;
+    let (removals, due) = mpsc::unbounded_channel();
+    let relay = Arc::new(Relay {
+        domain: config.domain.clone(),
+        clock,
+        rng,
+        store: Arc::new(store),
+        live,
+        rooms: Rooms::default(),
+        meters,
+        documents: service.documents().watch(),
+        acknowledged: Acknowledged::default(),
+        following: Following::default(),
+        canary: CanaryState::default(),
+        removals,
+        external_sender,
+        hub: RwLock::new(None),
+    });
+    let shutdown = service.shutdown().clone();
+    let bound = service.bind().await?;
+    Ok(BoundRelay { relay, feed, removals: due, control, gate, shutdown, bound })
+}
+
+impl BoundRelay {
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.bound.addresses()
+    }
+
+    /// The two stages of stopping it.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Answers until told to stop; what was handed to the store is durable when it returns.
+    pub async fn run(self) -> Drained {
+        let Self { relay, feed, removals, control, gate, shutdown, bound } = self;
+        let mut background = JoinSet::new();
+        background.spawn(changes::follow(Arc::clone(&relay), feed));
+        background.spawn(removal::propose(Arc::clone(&relay), removals));
+        background.spawn(canary::sing(Arc::clone(&relay), gate));
+        background.spawn(expiry::purge(Arc::clone(&relay)));
+        background.spawn(sweep::sweep(Arc::clone(&relay), shutdown.clone()));
+        background.spawn(sweep::drain(Arc::clone(&relay), shutdown.clone()));
+        background.spawn(sweep::announce(Arc::clone(&relay)));
+        background.spawn(sweep::acknowledge(Arc::clone(&relay)));
+        background.spawn(status::measure(Arc::clone(&relay)));
+        background.spawn(control::serve(Arc::clone(&relay), control));
+        let for_status = Arc::clone(&relay);
+        let routes = Routes {
+            public: connect::routes(Arc::clone(&relay), shutdown),
+            admin: Router::new(),
+            status: status_fn(move || status::status(Arc::clone(&for_status))),
+        };
+        let drained = bound.run(routes).await;
+        background.shutdown().await;
+        relay.write_acknowledged();
+        // Dropping the store waits for its writer.
+        let _ = tokio::task::spawn_blocking(move || drop(relay)).await;
+        drained
+    }
+}
+
+fn external_sender(config: &RelayConfig) -> Result<Identity, RelayError> {
+    let files = &config.service.external_sender;
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|source| RelayError::Read { path: path.clone(), source })
+    };
+    let (certificate, key) = (read(&files.certificate)?, Secret::new(read(&files.key)?));
+    let material = KeyMaterial::from_pem(&certificate, key.expose())
+        .map_err(|source| RelayError::ExternalSender { path: files.certificate.clone(), source })?;
+    Ok(Identity::new(material.certificate.to_vec(), &material.key)?)
+}
