@@ -21,7 +21,8 @@ pub const API_PORT: u16 = 6443;
 /// What may be chosen about a new cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Names of services outside that its pods shall resolve; can be changed later.
+    /// Names of services outside that its pods shall resolve. Given to a running cluster they replace those it knows;
+    /// none leave them as they are.
     pub hosts: Hosts,
     /// The last part of its node's address, 11 to 250; the lowest free one if absent.
     pub number: Option<u8>,
@@ -46,7 +47,9 @@ impl Cluster {
         if let Some(record) = Record::lookup(name)? {
             match Self::running(&record, &binaries) {
                 Some(mut cluster) if options.number.is_none_or(|number| number == cluster.record.number) => {
-                    cluster.set_hosts(&options.hosts)?;
+                    if !options.hosts.is_empty() {
+                        cluster.set_hosts(&options.hosts)?;
+                    }
                     return Ok(cluster);
                 }
                 _ => progress::step(

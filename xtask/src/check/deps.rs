@@ -55,7 +55,7 @@ const RULES: &[Rule] = &[
     Rule {
         folder: "control-plane/",
         may: &["control-plane/model", "control-plane/store", "libs/"],
-        never: &["kube-client", "kube-runtime", "sqlx", "sqlx-core", "fjall"],
+        never: &["kube-client", "kube-runtime", "sqlx", "sqlx-core"],
     },
     Rule {
         folder: "client/cli",
