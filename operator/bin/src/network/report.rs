@@ -30,6 +30,9 @@ pub(super) async fn report(
     let status = network::report(network, known, outcome, now);
     if let Some(gathered) = gathered {
         ask_from_now_on(context, live, &status, gathered);
+        if stands_until_asked(context, live, network, gathered, outcome) {
+            return Ok(());
+        }
     }
     let value = serde_json::to_value(&status).map_err(|source| Failure::Unreadable {
         object: ObjectName::new(live.resource(), live.key()),
@@ -39,6 +42,25 @@ pub(super) async fn report(
     let events = network::events(network.status.as_ref(), &status, outcome, now);
     teller.tell(live, events, reported).await;
     Ok(())
+}
+
+/// After a restart what the last operator wrote stands until this one has asked the services itself, seconds
+/// later: it is truer than "never asked". Only while there is nothing else to tell.
+fn stands_until_asked(
+    context: &Context,
+    live: &Live,
+    network: &WickrNetwork,
+    gathered: &Gathered,
+    outcome: &Outcome<'_>,
+) -> bool {
+    let key = live.key();
+    let nothing_done =
+        matches!(outcome, Outcome::Planned { applied: Ok(applied), .. } if applied.writes == 0);
+    let judged = network.status.as_ref().is_some_and(|status| {
+        status.observed_generation.is_some() && status.observed_generation == network.metadata.generation
+    });
+    let unasked = |target: &Target| matches!(context.poller.heard(&key, target), Heard::Never);
+    nothing_done && judged && context.contacts.get(&key).is_some() && gathered.targets.iter().any(unasked)
 }
 
 /// Every 30 s while all is well, every 5 s otherwise; nobody before the network has its keys.

@@ -1,0 +1,154 @@
+//! The operator on a real API server, with exactly the rights of core's table. No kubelet: pods never run, so the
+//! network is never Ready here (level 4 shows that); keys, objects, status, drift, rights and deletion are real.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what a test needs and does not find fails it, and it says what it saw"
+)]
+
+mod bench;
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+use wickr_operator::kinds::resource_of;
+use wickr_operator_api::v1alpha1::WickrNetwork;
+
+use bench::{Bench, rules, rules_without, until};
+
+#[tokio::test]
+async fn a_network_gets_keys_objects_and_status_and_a_second_operator_finds_nothing_to_write() {
+    let bench = Bench::new("created", rules()).await;
+    let first = bench.operator().await;
+    bench.put(&bench.network()).await;
+    bench.settled().await;
+    let status = bench.status().await;
+    let join = status["join"].as_str().expect("status tells how to join");
+    assert!(join.starts_with("wickr://chat.hq.example:"), "{join}");
+    assert_eq!(bench.condition("Ready").await.unwrap().0, "False");
+    assert_eq!(bench.condition("KeysReady").await.unwrap().0, "True");
+    let before = bench.versions().await;
+    println!(
+        "{} objects, {} writes: {:#?}",
+        before.len() - 1,
+        first.writes(),
+        before.keys().collect::<Vec<_>>()
+    );
+    println!("{}", serde_json::to_string_pretty(&status).unwrap());
+    drop(first);
+    let second = bench.operator().await;
+    // Long enough for several passes; nothing tells from outside that one had nothing to do.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(bench.versions().await, before, "no resource version moves");
+    assert_eq!(second.writes(), 0);
+}
+
+#[tokio::test]
+async fn drift_in_our_fields_is_corrected_and_what_others_add_stays() {
+    let bench = Bench::new("drifting", rules()).await;
+    let _operator = bench.operator().await;
+    bench.put(&bench.network()).await;
+    bench.settled().await;
+    let services = bench.of(&resource_of::<Service>());
+    let params = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {"labels": {"theirs": "x"}}, "spec": {"publishNotReadyAddresses": false}});
+    services.patch("hq-relay", &params, &Patch::Merge(&patch)).await.unwrap();
+    let corrected = until("the Service is corrected", || async {
+        let service = services.get("hq-relay").await.unwrap();
+        (service.data["spec"]["publishNotReadyAddresses"] == true).then_some(service)
+    })
+    .await;
+    assert_eq!(corrected.metadata.labels.unwrap()["theirs"], "x");
+    services.delete("hq-relay", &DeleteParams::default()).await.unwrap();
+    until("the Service is made again", || async { services.get_opt("hq-relay").await.unwrap() }).await;
+}
+
+#[tokio::test]
+async fn a_missing_right_is_a_condition_that_names_verb_and_kind_and_goes_when_it_is_granted() {
+    for (namespace, verb, plural) in [
+        ("forbidden-create", "create", "networkpolicies"),
+        ("forbidden-list", "list", "services"),
+        ("forbidden-watch", "watch", "storageclasses"),
+    ] {
+        let bench = Bench::new(namespace, rules_without(verb, plural)).await;
+        let operator = bench.operator().await;
+        bench.put(&bench.network()).await;
+        if plural == "storageclasses" {
+            // Not known is not wrong: the plan goes on without them.
+            bench.settled().await;
+            continue;
+        }
+        let message = bench.reason("Ready", "Forbidden").await;
+        println!("{message}");
+        assert!(message.contains(verb) && message.contains(plural), "{message}");
+        // Tried again by itself every five minutes; a test has no such time, a restart looks at once.
+        bench.allow(rules()).await;
+        drop(operator);
+        let _operator = bench.operator().await;
+        bench.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn keys_and_volumes_outlive_a_network_and_only_one_of_the_same_domain_takes_them_up() {
+    let bench = Bench::new("retained", rules()).await;
+    let _operator = bench.operator().await;
+    bench.put(&bench.network()).await;
+    bench.settled().await;
+    let root = bench.status().await["root"].clone();
+    bench.delete_network().await;
+    let left: Vec<String> = bench.versions().await.into_keys().collect();
+    println!("left: {left:#?}");
+    for kept in ["Secret hq-root", "Secret hq-device-issuer", "PersistentVolumeClaim hq-relay-data"] {
+        assert!(left.iter().any(|name| name == kept), "{kept}");
+    }
+    assert!(!left.iter().any(|name| name.starts_with("StatefulSet")));
+    bench.put(&bench.network()).await;
+    bench.settled().await;
+    assert_eq!(bench.status().await["root"], root);
+    bench.delete_network().await;
+    let mut other = bench.network();
+    other["spec"]["domain"] = "other.example".into();
+    bench.put(&other).await;
+    let message = bench.reason("Progressing", "NameTaken").await;
+    println!("{message}");
+    assert!(message.contains("retained.example"), "{message}");
+}
+
+#[tokio::test]
+async fn with_deletion_policy_delete_keys_and_volumes_go_first_and_then_the_network() {
+    let bench = Bench::new("deleted", rules()).await;
+    let _operator = bench.operator().await;
+    let mut network = bench.network();
+    network["spec"]["deletionPolicy"] = "Delete".into();
+    bench.put(&network).await;
+    bench.settled().await;
+    let networks = bench.of(&resource_of::<WickrNetwork>());
+    assert_eq!(networks.get("hq").await.unwrap().metadata.finalizers.unwrap(), ["wickr.dev/remove-data"]);
+    networks.delete("hq", &DeleteParams::default()).await.unwrap();
+    let claims = bench.of(&resource_of::<PersistentVolumeClaim>());
+    until("the volume claims are going", || async {
+        let all = claims.list(&ListParams::default()).await.unwrap().items;
+        all.iter().all(|claim| claim.metadata.deletion_timestamp.is_some()).then_some(())
+    })
+    .await;
+    // Without a controller manager nobody takes the protection off them.
+    let waiting = bench.reason("Progressing", "Removing").await;
+    println!("{waiting}");
+    for claim in claims.list(&ListParams::default()).await.unwrap() {
+        let none = json!({"metadata": {"finalizers": null}});
+        claims
+            .patch(&claim.metadata.name.unwrap(), &PatchParams::default(), &Patch::Merge(&none))
+            .await
+            .unwrap();
+    }
+    bench.network_is_gone().await;
+    let left: Vec<String> = bench.versions().await.into_keys().collect();
+    let durable = ["Secret hq-root", "Secret hq-sso-seal", "Secret hq-device-issuer", "StatefulSet hq-relay"];
+    assert!(durable.iter().all(|gone| !left.iter().any(|name| name == gone)), "{left:#?}");
+}
