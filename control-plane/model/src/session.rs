@@ -57,6 +57,15 @@ impl Ended {
         }
     }
 
+    /// For the person, with what to do next.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::SignedOut => "you have signed out; sign in again",
+            Self::ByProvider => "the identity provider no longer vouches for it; sign in again",
+            Self::Revoked => "the device has been revoked",
+        }
+    }
+
     /// Reads it back.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::SignedOut, Self::ByProvider, Self::Revoked].into_iter().find(|why| why.as_str() == text)
@@ -99,7 +108,7 @@ pub enum SessionStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionRefusal {
     /// It is over.
-    #[error("the session is over ({}); sign in again", .0.as_str())]
+    #[error("the session is over: {}", .0.in_words())]
     Ended(Ended),
     /// The provider gave nothing that it could be asked with.
     #[error(

@@ -126,7 +126,12 @@ impl Sso {
         let asking = ready.provider.asking(&ready.known);
         let question = ask_refresh(&asking, &refresh, subject, self.clock.now());
         Ok(match self.ask(&ready, Operation::Refresh, question).await {
-            Ok(refresh) => Answer::Honoured(refresh),
+            Ok(refreshed) => {
+                if let Some(made_at) = refreshed.made_at {
+                    ready.provider.saw_clock(made_at, self.clock.now());
+                }
+                Answer::Honoured(refreshed.refresh)
+            }
             Err(TokenError::Refused { code, .. }) if code == "invalid_grant" => Answer::Refused,
             // The token is now somebody else's: whoever it was, it isn't this person any more.
             Err(TokenError::IdToken(IdTokenError::Subject)) => Answer::Refused,

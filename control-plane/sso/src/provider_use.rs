@@ -8,7 +8,7 @@ use wickr_model::ProviderRef;
 use wickr_wire::ProblemCode;
 
 use crate::metrics::Operation;
-use crate::provider::{IdTokenError, InService, Known, NotInService, TokenError, Tokens, Vouched};
+use crate::provider::{IdTokenError, InService, Known, NotInService, TokenError, Tokens, Vouched, made_at};
 use crate::refused::Refusal;
 use crate::state::Sso;
 
@@ -78,6 +78,9 @@ impl Sso {
         nonce: Option<&str>,
     ) -> Result<Vouched, TokenError> {
         let now = self.clock.now();
+        if let Some(made_at) = made_at(tokens) {
+            ready.provider.saw_clock(made_at, now);
+        }
         match ready.provider.asking(&ready.known).open(tokens, nonce, now) {
             Err(IdTokenError::UnknownKey) => {
                 ready.provider.look(&*self.clock).await;

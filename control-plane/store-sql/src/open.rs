@@ -167,7 +167,8 @@ impl Directory for SqliteDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wickr_base::SeededRng;
+    use wickr_base::{SeededRng, UnixMillis, UserId};
+    use wickr_model::{Subject, User};
 
     async fn pragma<T>(pool: &SqlitePool, query: &'static str) -> T
     where
@@ -185,5 +186,35 @@ mod tests {
         assert_eq!(pragma::<i64>(&directory.writer, "PRAGMA foreign_keys").await, 1);
         let refused = sqlx::query("DELETE FROM users").execute(&directory.readers).await;
         assert!(refused.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_full_volume_is_told_as_such_and_what_was_committed_before_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let rng = SeededRng::new(1);
+        let directory = SqliteDirectory::open(data.path(), &rng).await.unwrap();
+        // SQLite's own limit gives the same error as a full volume.
+        let pages: i64 = pragma(&directory.writer, "PRAGMA page_count").await;
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4));
+        sqlx::query(limit).execute(&directory.writer).await.unwrap();
+        let mut added = 0;
+        let refused = loop {
+            let subject = Subject { issuer: "i".repeat(900), subject: added.to_string() };
+            let handle = format!("u{added}@hq.example").parse().unwrap();
+            let user = User { id: UserId::random(&rng), subject, handle, created_at: UnixMillis(1) };
+            let mut work = directory.begin().await.unwrap();
+            let outcome = async {
+                work.users().add(&user).await?;
+                work.commit().await
+            };
+            match outcome.await {
+                Ok(()) => added += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, DirectoryError::Full { .. }), "{refused:?}");
+        let mut work = directory.read().await.unwrap();
+        assert_eq!(work.users().count().await.unwrap(), added);
+        assert!(added > 0);
     }
 }

@@ -91,7 +91,7 @@ mod tests {
 
     use wickr_base::Clock as _;
 
-    use crate::testing::World;
+    use crate::testing::{Phone, World};
 
     #[tokio::test]
     async fn status_tells_the_provider_the_test_certificate_and_how_many_there_are() {
@@ -131,6 +131,26 @@ mod tests {
         world.sso.round().await;
         let status = super::status(Arc::clone(&world.sso)).await;
         assert_eq!(status["provider"]["discovery"]["ok"], true);
+    }
+
+    #[tokio::test]
+    async fn the_clock_of_a_provider_that_sends_no_date_is_seen_from_its_tokens() {
+        let world = World::without_provider().await;
+        world.idp.behave(|idp| idp.no_date = true);
+        world.admin("POST", "/rehearse", Some(world.idp.settings("g1"))).await;
+        let skew = async || {
+            let status = super::status(Arc::clone(&world.sso)).await;
+            status["provider"]["clock_skew_ms"].as_i64()
+        };
+        assert_eq!(skew().await, None);
+        world.phone_of("alice").await;
+        assert!(skew().await.unwrap().abs() < 1_000);
+        let ahead = world.clock.now().seconds() + 90;
+        world.idp.claim("iat", ahead.into());
+        let refused = world.try_sign_in(&Phone::new(), "bob").await;
+        assert_eq!(refused.code(), "sign-in-refused");
+        world.sso.round().await;
+        assert!(skew().await.unwrap() > 80_000, "told although nobody can sign in, and not forgotten");
     }
 
     #[tokio::test]

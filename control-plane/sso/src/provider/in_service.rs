@@ -109,7 +109,7 @@ impl InService {
         let now = clock.now();
         let mut state = self.state.lock();
         state.1.discovery.well(now);
-        state.1.skew_ms = discovered.skew_ms;
+        state.1.skew_ms = discovered.skew_ms.or(state.1.skew_ms);
         match keys {
             Ok(keys) => {
                 state.1.keys.well(now);
@@ -144,6 +144,16 @@ impl InService {
             client_secret: &self.settings.client_secret,
             scopes: &self.settings.scopes,
             username_claim: &self.settings.username_claim,
+        }
+    }
+
+    /// Keeps how far the provider's clock is from ours, seen from an ID token that it has just made. Some
+    /// providers (Keycloak for one) send no `Date`, and this is all that can be known of their clock.
+    pub(crate) fn saw_clock(&self, made_at: UnixMillis, now: UnixMillis) {
+        let mut state = self.state.lock();
+        if state.0.as_ref().is_some_and(|known| known.skew_ms.is_none()) {
+            // Whole seconds, rounded down: half of one is added.
+            state.1.skew_ms = Some(made_at.0.saturating_add(500).saturating_sub(now.0));
         }
     }
 

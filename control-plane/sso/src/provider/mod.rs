@@ -25,4 +25,4 @@ pub(crate) use in_service::{InService, Look, NotInService};
 pub(crate) use refresh::{ask as ask_refresh, give_back};
 pub(crate) use rehearsal::{Check, Rehearsed, rehearse};
 pub(crate) use settings::{Settings, SettingsBody, SettingsError};
-pub(crate) use tokens::{TokenError, Tokens, Vouched};
+pub(crate) use tokens::{TokenError, Tokens, Vouched, made_at};

@@ -8,15 +8,24 @@ use wickr_model::Subject;
 
 use super::Asking;
 use super::id_token::{self, IdTokenError};
-use super::tokens::{TokenError, Tokens, refresh_of};
+use super::tokens::{TokenError, Tokens, made_at, refresh_of};
 
-/// Asks; the answer is the refresh token that replaces the one used, if the provider gave a new one.
+/// What an honoured session comes with.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    /// The refresh token that replaces the one used, if the provider gave a new one.
+    pub(crate) refresh: Option<Secret<String>>,
+    /// When it made the ID token, if it gave one.
+    pub(crate) made_at: Option<UnixMillis>,
+}
+
+/// Asks.
 pub(crate) async fn ask(
     asking: &Asking<'_>,
     refresh: &Secret<String>,
     subject: &Subject,
     now: UnixMillis,
-) -> Result<Option<Secret<String>>, TokenError> {
+) -> Result<Refreshed, TokenError> {
     let tokens: Tokens = asking
         .client()?
         .exchange_refresh_token(&RefreshToken::new(refresh.expose().clone()))
@@ -29,7 +38,7 @@ pub(crate) async fn ask(
         Ok(Some(_)) => return Err(IdTokenError::Subject.into()),
         Err(error) => return Err(error.into()),
     }
-    Ok(refresh_of(&tokens))
+    Ok(Refreshed { refresh: refresh_of(&tokens), made_at: made_at(&tokens) })
 }
 
 /// Gives a refresh token back; a provider without that endpoint keeps it until it ends by itself.

@@ -220,7 +220,7 @@ fn algorithms(metadata: &Metadata, keys: &CoreJsonWebKeySet) -> Result<String, S
 
 fn clocks(skew_ms: Option<i64>) -> Result<String, String> {
     match skew_ms {
-        None => Ok("not told: its answers carry no Date".to_owned()),
+        None => Ok("not told yet: its answers carry no Date; the first sign-in will show it".to_owned()),
         Some(skew) if tolerable(skew, SKEW) => Ok(format!("its clock is {skew} ms ahead of ours")),
         Some(skew) => Err(format!(
             "its clock is {skew} ms ahead of ours, more than {} s apart; set the clocks of provider and nodes",

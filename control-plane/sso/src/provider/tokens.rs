@@ -1,6 +1,8 @@
 //! openidconnect's client, set up for one provider, and the errors of its token endpoint. What it is used for:
 //! `code`, `device_grant`, `refresh`; what comes back is believed only after `id_token`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim,
     CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken,
@@ -9,10 +11,10 @@ use openidconnect::core::{
 use openidconnect::{
     AdditionalClaims, AuthType, Client, ClientId, ClientSecret, EmptyExtraTokenFields, EndpointNotSet,
     EndpointSet, ErrorResponse, IdToken, IdTokenFields, OAuth2TokenResponse as _, RefreshToken,
-    RequestTokenError, StandardErrorResponse, StandardTokenResponse, TokenUrl,
+    RequestTokenError, StandardErrorResponse, StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
-use wickr_base::Secret;
+use wickr_base::{Secret, UnixMillis};
 use wickr_model::Person;
 
 use super::discovery::Metadata;
@@ -160,6 +162,15 @@ pub(crate) struct Vouched {
 /// The refresh token of an answer.
 pub(crate) fn refresh_of(tokens: &Tokens) -> Option<Secret<String>> {
     tokens.refresh_token().map(RefreshToken::secret).cloned().map(Secret::new)
+}
+
+/// When the provider made the ID token, by its clock and in whole seconds. Read without its signature: it came
+/// over the provider's own TLS, and only shows how far the clocks are apart, also when that is why it fails.
+pub(crate) fn made_at(tokens: &Tokens) -> Option<UnixMillis> {
+    let token = tokens.id_token()?.to_string();
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("iat")?.as_i64().map(UnixMillis::from_seconds)
 }
 
 /// A client of that provider that can use its token endpoint.

@@ -75,8 +75,16 @@ pub(super) async fn come_back(
     match sso.come_back(back, &peer).await {
         Ok(()) => page::done(),
         Err(error) => {
-            if error.status().is_server_error() {
-                tracing::error!(cause = causes(&error), "a browser's return failed");
+            match &error {
+                // Only the code: a provider's description may name the person.
+                BackError::Provider(ProviderError::Token(why)) => {
+                    let code = why.code().unwrap_or("unreachable");
+                    tracing::warn!(code, "the identity provider did not change a code for tokens");
+                }
+                _ if error.status().is_server_error() => {
+                    tracing::error!(cause = causes(&error), "a browser's return failed");
+                }
+                _ => {}
             }
             page::failed(error.status(), &error.to_string())
         }

@@ -69,6 +69,8 @@ pub(crate) struct Behaviour {
     pub(crate) no_device_grant: bool,
     pub(crate) publishes_new_key: bool,
     pub(crate) date_offset_s: i64,
+    /// As Keycloak.
+    pub(crate) no_date: bool,
     /// Doesn't take our client secret.
     pub(crate) refuses_client: bool,
     pub(crate) signing: Signing,
@@ -251,6 +253,7 @@ async fn serve(tcp: TcpListener, tls: TlsAcceptor, inner: Arc<Inner>) {
             let Ok(stream) = tls.accept(socket).await else { return };
             let service = TowerToHyperService::new(app);
             let _ = hyper::server::conn::http1::Builder::new()
+                .auto_date_header(false)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -266,6 +269,9 @@ async fn around(State(idp): State<Arc<Inner>>, request: Request, next: Next) -> 
     let date = chrono::DateTime::from_timestamp(at, 0).unwrap();
     let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     response.headers_mut().insert(header::DATE, date.parse().unwrap());
+    if idp.behaviour.lock().no_date {
+        response.headers_mut().remove(header::DATE);
+    }
     response
 }
 
