@@ -1,6 +1,7 @@
 //! Puts a running operator together: caches, poller, controllers (started by `main`, and by tests on their own terms).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::Client;
 use wickr_base::{Clock, Rng};
@@ -14,6 +15,9 @@ use crate::kinds::{index, network_watches, provider_watches, resource_of};
 use crate::network::{self, NetworkController};
 use crate::services::{Contacts, Rehearsals, Services};
 use crate::tell::Teller;
+
+/// Answers that come within this time are looked at together: a network's services are asked all at once.
+const TOGETHER: Duration = Duration::from_millis(100);
 
 /// What an operator is made of.
 pub struct Parts {
@@ -112,9 +116,9 @@ fn poller(
     let (cache, networks, providers) = (cache.clone(), networks.clone(), providers.clone());
     // What sso says matters to the providers of its namespace too.
     let wake = move |network: &Key| {
-        networks.add(network.clone());
+        networks.add_within(network.clone(), TOGETHER);
         for provider in cache.keys(&resource_of::<IdentityProvider>(), &network.namespace) {
-            providers.add(provider);
+            providers.add_within(provider, TOGETHER);
         }
     };
     Poller::new(Services::new(contacts), clock.clone(), Arc::new(wake), metrics.polls())

@@ -215,6 +215,15 @@ impl Cache {
         kind.forget(&live.key(), live.version())
     }
 
+    /// Takes in that we have deleted an object, so that the next pass doesn't see it any more.
+    pub fn unlearn_own(&self, resource: &ApiResource, key: &Key) {
+        if let Some(kind) = self.kinds.write().get_mut(resource)
+            && let Some(stored) = kind.objects.remove(key)
+        {
+            kind.unindex(key, stored.words.iter());
+        }
+    }
+
     /// Ends a list of `scope`: what it didn't contain is gone. Gives back what went.
     pub fn listed(&self, resource: &ApiResource, scope: &str, seen: &[Key]) -> Vec<Live> {
         let mut kinds = self.kinds.write();

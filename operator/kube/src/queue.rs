@@ -63,6 +63,17 @@ impl Queue {
         self.inner.changed.notify_one();
     }
 
+    /// Asks for a pass over `key` within `delay`, unless one is due sooner: several changes at once are one pass.
+    pub fn add_within(&self, key: Key, delay: Duration) {
+        let mut state = self.inner.state.lock();
+        let at = Instant::now() + delay;
+        if !state.queued.contains(&key) && state.later.get(&key).is_none_or(|planned| *planned > at) {
+            state.plan(key, at);
+        }
+        drop(state);
+        self.inner.changed.notify_one();
+    }
+
     /// Drops what was planned for `key`.
     pub fn forget(&self, key: &Key) {
         self.inner.state.lock().cancel(key);
@@ -104,7 +115,12 @@ impl Queue {
         if state.again.remove(key) {
             state.enqueue(key.clone());
         } else if let Some(delay) = delay {
-            state.plan(key.clone(), Instant::now() + delay);
+            // What was asked for meanwhile and is due sooner stays.
+            let at = Instant::now() + delay;
+            let sooner = state.later.get(key).is_some_and(|planned| *planned <= at);
+            if !sooner {
+                state.plan(key.clone(), at);
+            }
         }
         drop(state);
         self.inner.changed.notify_one();
@@ -202,6 +218,20 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 30);
         queue.done(&key("a"), None);
         assert!(is_idle(&queue).await, "the overridden deadline is gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_answers_at_once_are_one_pass_a_little_later() {
+        let queue = open();
+        let start = Instant::now();
+        queue.add_after(key("a"), Duration::from_secs(30));
+        for _ in 0..4 {
+            queue.add_within(key("a"), Duration::from_millis(100));
+        }
+        assert_eq!(queue.next().await, key("a"));
+        assert_eq!(start.elapsed().as_millis(), 100);
+        queue.done(&key("a"), None);
+        assert!(is_idle(&queue).await);
     }
 
     #[tokio::test(start_paused = true)]

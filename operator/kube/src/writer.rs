@@ -135,8 +135,18 @@ impl Writer {
         };
         let params = DeleteParams::background().preconditions(preconditions);
         match self.api(resource, key).delete(&key.name, &params).await {
-            Ok(_) => Ok(()),
-            Err(Error::Api(status)) if status.code == 404 => Ok(()),
+            Ok(answer) => {
+                match answer.left().filter(|left| left.metadata.deletion_timestamp.is_some()) {
+                    // It goes when its finalizers are done.
+                    Some(going) => drop(self.learned(resource, &going)),
+                    None => self.cache.unlearn_own(resource, key),
+                }
+                Ok(())
+            }
+            Err(Error::Api(status)) if status.code == 404 => {
+                self.cache.unlearn_own(resource, key);
+                Ok(())
+            }
             Err(source) => Err(Failure::Delete { object: object(), source: source.into() }),
         }
     }

@@ -1,11 +1,12 @@
 //! One pass over a network: the six words in their order, and status whatever happens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::core::ApiResource;
 use wickr_operator_api::v1alpha1::WickrNetwork;
+use wickr_operator_core::Names;
 use wickr_operator_core::network::{KeySlot, Outcome as Ended, plan_removal};
-use wickr_operator_core::{Explained, Names};
 use wickr_operator_kube::{Controller, Key, Live, Outcome, View, Writer};
 
 use super::apply::Hands;
@@ -18,6 +19,9 @@ use crate::tell::Teller;
 
 /// The controller's name, in field managers, metrics and events.
 pub const NAME: &str = "network";
+
+/// Most rounds of one pass: keys, the document, objects, and one that finds nothing left.
+const ROUNDS: usize = 5;
 
 /// The controller of `WickrNetwork`.
 pub struct NetworkController {
@@ -34,16 +38,21 @@ impl Controller for NetworkController {
 
     async fn pass(&self, key: &Key, failed: u32) -> Outcome {
         let view = self.context.view();
-        let live = match view.get(&self.resource, key) {
-            Ok(Some(live)) => live,
-            Ok(None) => return self.gone(key),
-            Err(failure) => return failure.into(),
-        };
-        let network: WickrNetwork = match live.parse() {
-            Ok(network) => network,
-            Err(failure) => return failure.into(),
-        };
-        self.look(&view, &live, &network, failed).await
+        for round in 1..=ROUNDS {
+            let live = match view.get(&self.resource, key) {
+                Ok(Some(live)) => live,
+                Ok(None) => return self.gone(key),
+                Err(failure) => return failure.into(),
+            };
+            let network: WickrNetwork = match live.parse() {
+                Ok(network) => network,
+                Err(failure) => return failure.into(),
+            };
+            if let Some(outcome) = self.look(&view, &live, &network, failed, round == ROUNDS).await {
+                return outcome;
+            }
+        }
+        Outcome::Settled { recheck: Some(Duration::ZERO) }
     }
 }
 
@@ -53,49 +62,54 @@ impl NetworkController {
         Self { context, writer, teller, resource: resource_of::<WickrNetwork>() }
     }
 
-    async fn look(&self, view: &View, live: &Live, network: &WickrNetwork, failed: u32) -> Outcome {
+    /// One round. `None`: something was written, so look again before anything is reported.
+    async fn look(
+        &self,
+        view: &View,
+        live: &Live,
+        network: &WickrNetwork,
+        failed: u32,
+        last: bool,
+    ) -> Option<Outcome> {
         let gathered = match gather(&self.context, view, network, &live.key()).await {
             Ok(gathered) => gathered,
             Err(failure) => {
                 let explained = explain::failure(&failure, failed);
                 let next = explain::outcome(&explained);
-                return self.end(live, network, None, &Ended::Failed(&explained), next).await;
+                return Some(self.end(live, network, None, &Ended::Failed(&explained), next).await);
             }
         };
         self.keep_contact(&live.key(), &gathered);
         if live.deleting() {
-            return self.removal(live, network, &gathered, failed).await;
+            return Some(self.removal(live, network, &gathered, failed).await);
         }
         let valid = match validate(&self.context, network, &gathered) {
             Ok(valid) => valid,
             Err(findings) => {
-                return self
-                    .end(live, network, Some(&gathered), &Ended::Refused(&findings), Outcome::Refused)
-                    .await;
+                let ended = Ended::Refused(&findings);
+                return Some(self.end(live, network, Some(&gathered), &ended, Outcome::Refused).await);
             }
         };
         let want = build(&self.context, &valid);
         let plan = plan(&self.context, &valid, want, &gathered);
         let hands = Hands { context: &self.context, writer: &self.writer, live, domain: &valid.domain };
         let applied = apply::apply(&hands, &valid, &plan, &gathered).await;
-        let explained: Option<Explained> =
-            applied.as_ref().err().map(|error| explain::apply_error(error, failed));
+        let explained = applied.as_ref().err().map(|error| explain::apply_error(error, failed));
+        let ended = Ended::Planned {
+            valid: &valid,
+            plan: &plan,
+            applied: explained.as_ref().map_or_else(|| Ok(applied.unwrap_or_default()), Err),
+        };
         let next = match &explained {
             Some(explained) => explain::outcome(explained),
-            // What was just made is looked at in the next pass; the cache has it already.
-            None if !plan.issue.is_empty() || plan.finalizer.is_some() || plan.sign.is_some() => {
-                Outcome::Holding { reasons: reasons(&plan.holds), recheck: Some(std::time::Duration::ZERO) }
+            None if wrote(&ended) && !last => {
+                report::tell(&self.context, &self.teller, live, network, &ended).await;
+                return None;
             }
             None if plan.holds.is_empty() => Outcome::Settled { recheck: plan.recheck },
             None => Outcome::Holding { reasons: reasons(&plan.holds), recheck: plan.recheck },
         };
-        let applied = match (&applied, &explained) {
-            (Ok(applied), _) => Ok(*applied),
-            (Err(_), Some(explained)) => Err(explained),
-            (Err(_), None) => Ok(wickr_operator_core::network::Applied::default()),
-        };
-        let ended = Ended::Planned { valid: &valid, plan: &plan, applied };
-        self.end(live, network, Some(&gathered), &ended, next).await
+        Some(self.end(live, network, Some(&gathered), &ended, next).await)
     }
 
     async fn removal(
@@ -158,6 +172,11 @@ impl NetworkController {
         self.context.contacts.forget(key);
         Outcome::Gone
     }
+}
+
+/// Whether a round changed anything: the next one looks at what came of it, in the cache that has it already.
+fn wrote(ended: &Ended<'_>) -> bool {
+    matches!(ended, Ended::Planned { applied: Ok(applied), .. } if applied.writes > 0)
 }
 
 fn reasons(holds: &[wickr_operator_core::Hold]) -> Vec<&'static str> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
 use wickr_operator_core::find_condition;
 use wickr_operator_core::network::{self, Outcome, condition};
-use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Writer};
+use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Reported, Writer};
 
 use super::Gathered;
 use crate::context::Context;
@@ -42,6 +42,19 @@ pub(super) async fn report(
     let events = network::events(network.status.as_ref(), &status, outcome, now);
     teller.tell(live, events, reported).await;
     Ok(())
+}
+
+/// Tells what a round has made when another one follows before anything is reported.
+pub(super) async fn tell(
+    context: &Context,
+    teller: &Teller,
+    live: &Live,
+    network: &WickrNetwork,
+    outcome: &Outcome<'_>,
+) {
+    let status = network.status.clone().unwrap_or_default();
+    let events = network::events(Some(&status), &status, outcome, context.clock.now());
+    teller.tell(live, events, Reported::Written).await;
 }
 
 /// After a restart what the last operator wrote stands until this one has asked the services itself, seconds
