@@ -10,10 +10,13 @@ use crate::samples::demo;
 /// Every fixture's time of creation.
 pub const CREATED: &str = "2026-01-01T00:00:00Z";
 
-/// What the API server adds to a manifest.
+/// What the API server adds to a manifest; one that names no namespace goes into hq.
 pub fn admitted(mut manifest: Value) -> Value {
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let meta = &mut manifest["metadata"];
+    if meta["namespace"].is_null() {
+        meta["namespace"] = json!("hq");
+    }
     meta["uid"] = json!(format!("uid-of-{name}"));
     meta["generation"] = json!(1);
     meta["resourceVersion"] = json!("1");
