@@ -1,13 +1,13 @@
 //! What relay and sso say on their admin port, as far as the operator uses it; further members are ignored.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use wickr_base::UnixMillis;
 
 /// `GET /status` of a relay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RelayAnswer {
     /// Number of the network document in force there; 0 before the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "none_is_zero")]
     pub document: u64,
     /// The record that is written, synced and read back every 10 s.
     pub canary: Check,
@@ -20,7 +20,7 @@ pub struct RelayAnswer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SsoAnswer {
     /// Number of the network document in force there; 0 before the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "none_is_zero")]
     pub document: u64,
     /// The identity provider in use.
     #[serde(default)]
@@ -122,9 +122,26 @@ pub struct RehearsalCheck {
     pub detail: String,
 }
 
+/// A service that holds no document says null.
+fn none_is_zero<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
 impl Disk {
     /// Whether a service can't be trusted to write for long: under 2 % free, or under 16 MiB.
     pub fn is_full(&self) -> bool {
         self.free < 16 << 20 || self.free.saturating_mul(50) < self.total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_without_a_document_has_number_zero_and_can_be_sent_one() {
+        let answer: RelayAnswer =
+            serde_json::from_str(r#"{"document":null,"canary":{"ok":true,"at":null,"error":null}}"#).unwrap();
+        assert_eq!(answer.document, 0);
     }
 }

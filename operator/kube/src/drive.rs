@@ -12,10 +12,9 @@ use wickr_base::{Clock, Rng};
 use crate::backoff::{Backoffs, jitter};
 use crate::{Class, Failure, Key, Metrics, Queue};
 
-/// How often an object is looked at when nothing happens: referenced objects are read by name, not watched.
+/// How often an object is looked at when nothing happens: referenced objects are read by name, not watched, and
+/// nobody tells that a right was granted. Longer than that no status may be wrong.
 pub const RECHECK: Duration = Duration::from_mins(1);
-/// How often something refused or forbidden is tried again.
-pub const REFUSED_RECHECK: Duration = Duration::from_mins(5);
 
 /// What a pass ended with. Status was written already; this only decides what follows.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ impl Driver {
                     Class::Refused | Class::Forbidden => {
                         tracing::warn!(%key, text, "a pass failed");
                         self.backoffs.failed(key);
-                        Some(soft(REFUSED_RECHECK))
+                        Some(soft(RECHECK))
                     }
                     Class::Bug => {
                         tracing::error!(%key, text, "a pass failed in a way that should not happen");

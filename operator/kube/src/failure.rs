@@ -11,7 +11,7 @@ pub enum Class {
     Refused,
     /// It passes by itself: per-object exponential backoff.
     Transient,
-    /// The operator lacks a right, or the kind is not served: said with verb and kind, tried every 5 minutes.
+    /// The operator lacks a right, or the kind is not served: said with verb and kind, tried every minute.
     Forbidden,
     /// Cannot happen; a counter alerts.
     Bug,

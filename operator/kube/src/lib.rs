@@ -18,7 +18,7 @@ mod watch;
 mod writer;
 
 pub use cache::{Cache, Index, News, Standing};
-pub use drive::{Controller, Driver, Outcome, RECHECK, REFUSED_RECHECK};
+pub use drive::{Controller, Driver, Outcome, RECHECK};
 pub use events::{Events, Happening, shrug};
 pub use failure::{Class, Failure};
 pub use metrics::{Metrics, Polls, Requests, VERBS};
