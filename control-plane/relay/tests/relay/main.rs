@@ -1,0 +1,14 @@
+//! The relay as a whole: in process, over real TLS and WebSockets, with real MLS members.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
+
+mod device;
+mod feed;
+mod running;
+
+mod delivery;
+mod handshakes;
+mod messages;
+mod operations;
+mod restart;
+mod revocation;
+mod sessions;

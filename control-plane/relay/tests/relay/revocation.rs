@@ -1,0 +1,89 @@
+//! Revoked devices and ended sessions.
+
+use std::time::{Duration, Instant};
+
+use crate::device::Seen;
+use crate::running::{Running, until};
+
+#[tokio::test]
+async fn a_revoked_device_is_cut_off_within_a_second_and_removed_from_its_rooms() {
+    let relay = Running::new().await;
+    let (mut alice, mut bob) = (relay.person().await, relay.person().await);
+    let rooms =
+        [relay.room(&mut [&mut alice, &mut bob]).await, relay.room(&mut [&mut bob, &mut alice]).await];
+    #[expect(clippy::disallowed_methods, reason = "the second is a real one")]
+    let revoked = Instant::now();
+    relay.revoke(bob.id());
+    assert_eq!(bob.goodbye().await, "device-revoked");
+    assert!(revoked.elapsed() < Duration::from_secs(1));
+    bob.dial(&relay).await;
+    assert_eq!(bob.authenticate(&relay.world).await.unwrap_err().code, "device-revoked");
+    for room in &rooms {
+        assert_eq!(alice.take_in_until(room, 3).await, [Seen::RemovalProposed]);
+        alice.commit(room).await.unwrap();
+        alice.take_in_until(room, 4).await;
+        assert!(!alice.room(room).contains(bob.uri()));
+        alice.send(room, "without bob").await.unwrap();
+    }
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_commit_that_leaves_a_revoked_device_in_is_refused() {
+    let relay = Running::new().await;
+    let (mut alice, mut bob, mut carol) = (relay.person().await, relay.person().await, relay.person().await);
+    let room = relay.room(&mut [&mut alice, &mut bob]).await;
+    let adding = alice.adding(&room, &[carol.user()]).await;
+    relay.revoke(bob.id());
+    bob.goodbye().await;
+    let proposals = alice.next_entries(&room).await;
+    let refusal =
+        alice.sequenced(wickr_wire::relay::client_frame::Body::SubmitCommit(adding)).await.unwrap_err();
+    assert_eq!(refusal.code, "pending-removal");
+    alice.room(&room).drop_pending_commit();
+    for entry in proposals {
+        assert_eq!(alice.take_in(&room, entry), Seen::RemovalProposed);
+    }
+    alice.add(&room, &[carol.user()]).await.unwrap();
+    alice.take_in_until(&room, 4).await;
+    carol.join(&room).await;
+    assert!(!carol.room(&room).contains(bob.uri()));
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_revocation_survives_a_restart_and_is_proposed_after_it() {
+    let relay = Running::new().await;
+    let (mut alice, mut bob) = (relay.person().await, relay.person().await);
+    let room = relay.room(&mut [&mut alice, &mut bob]).await;
+    let world = relay.stop().await;
+    world.feed.revoke(bob.id(), world.now());
+    let relay = world.start().await;
+    alice.come_online(&relay).await;
+    assert_eq!(alice.take_in_until(&room, 3).await, [Seen::RemovalProposed]);
+    let world = relay.stop().await;
+    world.feed.restore();
+    let relay = world.start().await;
+    bob.dial(&relay).await;
+    assert_eq!(bob.authenticate(&relay.world).await.unwrap_err().code, "device-revoked");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn an_ended_session_closes_its_connection_and_its_token_lets_nobody_in() {
+    let relay = Running::new().await;
+    let mut alice = relay.person().await;
+    let (device, session, now) = (alice.id(), alice.session.clone(), relay.world.now());
+    relay.world.feed.end_session(device, &session, now);
+    assert_eq!(alice.goodbye().await, "session-expired");
+    let relay = relay.restart().await;
+    until(async || {
+        alice.dial(&relay).await;
+        let refused = alice.authenticate(&relay.world).await;
+        refused.is_err_and(|refusal| refusal.code == "session-expired")
+    })
+    .await;
+    alice.session = "a new one".to_owned();
+    alice.come_online(&relay).await;
+    relay.stop().await;
+}
