@@ -1,4 +1,4 @@
-//! What a platform engineer does with kubectl, and one thing that only a test does: kill a pod's process.
+//! What a platform engineer does with kubectl, and one thing that only a test does: signals to a pod's process.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use wickr_cluster::{Cluster, until};
+use wickr_cluster::Cluster;
+
+use crate::watch::Watch;
 
 /// kubectl on one cluster.
 #[derive(Clone)]
@@ -80,13 +82,20 @@ impl Kubernetes {
         wanted: impl Fn(&Condition) -> bool,
     ) -> Result<Condition> {
         let mut last = None;
-        let found = until(&format!("{condition} of {} {}", at.kind, at.name), limit, || {
-            last = self.condition(at.namespace, at.kind, at.name, condition)?;
-            Ok(last.clone().filter(|seen| wanted(seen)))
-        });
-        found.with_context(|| match &last {
-            Some(seen) => format!("{condition} is {}, reason {}: {}", seen.status, seen.reason, seen.message),
-            None => format!("there is no condition {condition}"),
+        let found = Watch::start(self, at)?.until(limit, |object| {
+            last = Condition::of(object, condition);
+            last.clone().filter(|seen| wanted(seen))
+        })?;
+        found.with_context(|| {
+            let place = format!("{} {}/{}", at.kind, at.namespace, at.name);
+            let within = limit.as_secs();
+            match &last {
+                Some(seen) => format!(
+                    "after {within} s {condition} of {place} is {}, reason {}: {}",
+                    seen.status, seen.reason, seen.message
+                ),
+                None => format!("after {within} s {place} has no condition {condition}"),
+            }
         })
     }
 
@@ -103,6 +112,11 @@ impl Kubernetes {
 
     /// SIGKILLs the processes of a pod that run `program`; gives how many there were.
     pub fn kill(&self, namespace: &str, pod: &str, program: &str) -> Result<usize> {
+        self.signal(namespace, pod, program, "KILL")
+    }
+
+    /// Sends a signal to the processes of a pod that run `program`; gives how many there were.
+    pub fn signal(&self, namespace: &str, pod: &str, program: &str, signal: &str) -> Result<usize> {
         let found = self.get(namespace, "pod", pod)?.with_context(|| format!("there is no pod {pod}"))?;
         let uid = found["metadata"]["uid"].as_str().context("a pod without a uid")?.to_owned();
         let processes = processes_of(&uid, program)?;
@@ -110,8 +124,8 @@ impl Kubernetes {
             bail!("pod {pod} has no process {program}");
         }
         for process in &processes {
-            let ended = Command::new("kill").args(["-KILL", &process.to_string()]).status();
-            ended.with_context(|| format!("killing process {process}"))?;
+            let sent = Command::new("kill").args(["-s", signal, &process.to_string()]).status();
+            sent.with_context(|| format!("sending {signal} to process {process}"))?;
         }
         Ok(processes.len())
     }

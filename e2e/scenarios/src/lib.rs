@@ -13,3 +13,4 @@ pub mod search;
 pub mod story;
 pub mod suite;
 pub mod tap;
+pub mod watch;
