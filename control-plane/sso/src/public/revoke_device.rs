@@ -51,9 +51,12 @@ impl Sso {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::StatusCode;
+    use std::time::Duration;
 
-    use crate::testing::World;
+    use axum::http::StatusCode;
+    use wickr_model::Ended;
+
+    use crate::testing::{Phone, World};
 
     #[tokio::test]
     async fn a_revoked_device_is_out_at_once_and_for_ever_and_waiting_relays_wake() {
@@ -85,6 +88,26 @@ mod tests {
             "again: no matter"
         );
         assert_eq!(world.admin("GET", "/changes?after=0", None).await.json["head"], 1, "told once");
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_vouches_too_late_does_not_bring_a_revoked_device_back() {
+        let world = World::new().await;
+        let (phone, lost) = (world.phone_of("alice").await, world.phone_of("alice").await);
+        world.pass(Duration::from_mins(15));
+        let phone =
+            Phone { token: world.renew(&phone, "/v1/session").await.text_of("session_token"), ..phone };
+        world.idp.behave(|idp| idp.holds_refresh = true);
+        let path = format!("/v1/devices/{}", lost.device);
+        let (renewed, ()) = tokio::join!(world.renew(&lost, "/v1/session"), async {
+            world.idp.holding().await;
+            assert_eq!(world.signed(&phone, "DELETE", &path).await.status, StatusCode::NO_CONTENT);
+            world.idp.release();
+        });
+        assert_eq!(renewed.code(), "device-revoked");
+        let mut work = world.sso.directory.read().await.unwrap();
+        let session = work.sessions().lookup(lost.device.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((session.ended, session.refresh), (Some(Ended::Revoked), None), "nothing is kept");
     }
 
     #[tokio::test]

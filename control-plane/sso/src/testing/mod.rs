@@ -1,5 +1,6 @@
-//! What the tests of sso run on: a provider that can misbehave (`idp`), and a whole sso with people (`world`).
+//! What the tests of sso run on: a provider that can misbehave (`idp`, `endpoints`, `token`), and a whole sso with people (`world`).
 
+mod endpoints;
 mod idp;
 mod token;
 mod world;
