@@ -33,12 +33,7 @@ async fn a_network_gets_keys_objects_and_status_and_a_second_operator_finds_noth
     assert_eq!(bench.condition("Ready").await.unwrap().0, "False");
     assert_eq!(bench.condition("KeysReady").await.unwrap().0, "True");
     let before = bench.versions().await;
-    println!(
-        "{} objects, {} writes: {:#?}",
-        before.len() - 1,
-        first.writes(),
-        before.keys().collect::<Vec<_>>()
-    );
+    println!("{} objects by {} writes ({})", before.len() - 1, first.writes(), first.by_verb().join(", "));
     println!("{}", serde_json::to_string_pretty(&status).unwrap());
     drop(first);
     let second = bench.operator().await;

@@ -23,6 +23,7 @@ impl Hands<'_> {
     /// Creates or applies one object.
     pub(super) async fn put(&self, put: &Put) -> Result<(), ApplyError> {
         let (resource, key) = address(put.target());
+        tracing::info!(network = %self.live.key(), "{put}");
         match put {
             Put::Create { body, .. } => self.writer.create(&resource, &key, body).await?,
             Put::Apply { body, .. } => self.writer.apply(&resource, &key, body).await?,

@@ -82,6 +82,13 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Requests by verb.
+    pub(crate) fn by_verb(&self) -> Vec<String> {
+        VERBS.iter().map(|verb| format!("{verb} {}", self.requests.so_far(verb))).collect()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();

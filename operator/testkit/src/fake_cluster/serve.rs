@@ -98,6 +98,19 @@ impl FakeCluster {
         state.store(&place, after);
     }
 
+    /// Deletes an object as a person would: at once, or once its finalizers are gone.
+    pub fn delete(&self, plural: &str, namespace: &str, name: &str) {
+        let mut state = self.state.lock();
+        let place = place(plural, namespace, name);
+        let Some(mut object) = state.objects.get(&place).cloned() else { return };
+        if object["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty()) {
+            object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+            state.store(&place, object);
+        } else {
+            state.remove(&place);
+        }
+    }
+
     /// Deletes an object at once, whatever its finalizers.
     pub fn remove(&self, plural: &str, namespace: &str, name: &str) {
         self.state.lock().remove(&place(plural, namespace, name));
