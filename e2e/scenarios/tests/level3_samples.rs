@@ -16,8 +16,9 @@ static API: LazyLock<ControlPlane> = LazyLock::new(|| {
         let text = fs::read_to_string(entry.expect("an entry").path()).expect("a CRD can be read");
         api.apply(&text).expect("a CRD is taken");
     }
-    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"], None)
-        .expect("CRDs are served");
+    // Not by `kubectl` below: it would wait for this very initialisation.
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    run(api.kubectl().args(wait), "").expect("CRDs are served");
     api
 });
 
