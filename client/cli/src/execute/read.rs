@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::select;
 use tokio::time::timeout;
-use wickr_base::RoomId;
+use wickr_base::{Handle, RoomId};
 use wickr_sdk::store::Message;
 use wickr_sdk::{Client, Error};
 
@@ -18,6 +18,9 @@ use crate::show::answer::MessageLine;
 
 /// Messages taken from the store at a time.
 const BATCH: usize = 200;
+
+/// How long to wait for the handle of a sender who is not known yet.
+const STRANGER: Duration = Duration::from_secs(2);
 
 const DEFAULT_LAST: usize = 100;
 
@@ -116,10 +119,7 @@ impl Reading<'_> {
         let place = message.place;
         let room = self.client.room(&message.room).map_err(|error| unreadable(&error))?;
         let room_name = room.and_then(|room| room.name);
-        let handle = match message.sender.device() {
-            Some((user, _)) => self.client.handle(user).map_err(|error| unreadable(&error))?,
-            None => None,
-        };
+        let handle = self.handle(&message).await?;
         give(
             outlet,
             Answer::Message(MessageLine {
@@ -138,5 +138,16 @@ impl Reading<'_> {
         self.client.mark_given(self.room, place).map_err(|error| unreadable(&error))?;
         self.left = self.left.map(|left| left - 1);
         Ok(self.left != Some(0))
+    }
+
+    /// The sender's handle; a person never met before is worth a short wait for the directory.
+    async fn handle(&self, message: &Message) -> Result<Option<Handle>, Failure> {
+        let Some((user, _)) = message.sender.device() else { return Ok(None) };
+        let known = || self.client.handle(user).map_err(|error| unreadable(&error));
+        if let Some(handle) = known()? {
+            return Ok(Some(handle));
+        }
+        let _ = timeout(STRANGER, self.client.learn_handle(user)).await;
+        known()
     }
 }

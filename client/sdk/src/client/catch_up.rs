@@ -72,6 +72,12 @@ impl Core {
                         self.restored(&mut room, incarnation, state)?;
                     } else if room.cursor.0 < state.after {
                         // The relay leaves out what came before this device joined anew: its Welcome says the rest.
+                        match room.next {
+                            Some((generation, begin)) if begin.0 <= state.after => {
+                                self.adopt(&mut room, generation, begin)?;
+                            }
+                            _ => {}
+                        }
                         room.cursor = Seq(state.after);
                         self.store.save_room(&room)?;
                     }

@@ -28,6 +28,8 @@ pub(crate) struct Core {
     // Counts everything that a waiter may wait for.
     changed: watch::Sender<u64>,
     pub(super) work: Notify,
+    // People have come whose handles may not be known.
+    pub(super) strangers: Notify,
     pub(super) agenda: Mutex<Agenda>,
     // Changes to rooms that nobody waits for.
     pub(super) wanted: Mutex<Vec<(RoomId, Wanted)>>,
@@ -91,6 +93,7 @@ impl Core {
             connection: watch::Sender::new(connection),
             changed: watch::Sender::new(0),
             work: Notify::new(),
+            strangers: Notify::new(),
             agenda: Mutex::new(Agenda::default()),
             wanted: Mutex::new(Vec::new()),
             commits: tokio::sync::Mutex::new(()),

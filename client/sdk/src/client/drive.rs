@@ -147,6 +147,7 @@ async fn send_out(
         ended = send_messages(core, link) => ended,
         ended = work_off(core, link) => ended,
         ended = upkeep(core, link) => ended,
+        ended = meet_strangers(core) => ended,
     };
     ended
 }
@@ -172,6 +173,16 @@ async fn upkeep(core: &Arc<Core>, link: &Link) -> Result<std::convert::Infallibl
     loop {
         core.look_after(link).await;
         sleep(core.environment.timings.upkeep).await;
+    }
+}
+
+async fn meet_strangers(core: &Arc<Core>) -> Result<std::convert::Infallible, Error> {
+    loop {
+        core.strangers.notified().await;
+        // Not learned now, it is asked again at the next upkeep.
+        if let Err(error) = core.learn_handles().await {
+            tracing::info!("looking handles up: {}", why(&error));
+        }
     }
 }
 

@@ -144,6 +144,11 @@ impl Client {
         self.core.learn_handles().await
     }
 
+    /// Asks the directory what a person is called.
+    pub async fn learn_handle(&self, user: UserId) -> Result<(), Error> {
+        self.core.learn_handle(user).await
+    }
+
     /// What a person is called, as far as known here.
     pub fn handle(&self, user: UserId) -> Result<Option<Handle>, Error> {
         self.core.handle(user)

@@ -11,7 +11,7 @@ use super::credentials::why;
 use super::receive::users_of;
 use crate::Error;
 use crate::net::{Link, LinkError};
-use crate::store::{Membership, Repair, Room};
+use crate::store::{CommitReason, Membership, Repair, Room};
 
 impl Core {
     /// Takes Welcomes in, each in one transaction with its number, and acknowledges them.
@@ -83,6 +83,11 @@ impl Core {
                     // Remains of a fresh group of this device that another one's has overtaken.
                     self.store.forget_group(group.group())?;
                 }
+                // A fresh group of this device for the same generation has lost.
+                let own = self.store.own_commit(id)?;
+                if own.is_some_and(|own| own.reason == CommitReason::Generation(generation)) {
+                    self.store.remove_own_commit(id)?;
+                }
                 group.save(&mut self.store.clone()).map_err(Error::mls("saving a room just joined"))?;
                 let mut room = Room::new(id.clone(), generation, self.incarnation()?, begin);
                 room.users = users;
@@ -123,6 +128,7 @@ impl Core {
             None => self.store.save_room(&fresh)?,
         }
         self.plan(&id, Task::Path);
+        self.strangers.notify_one();
         Ok(())
     }
 

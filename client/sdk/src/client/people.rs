@@ -62,11 +62,16 @@ impl Core {
         if unknown.is_empty() {
             return Ok(());
         }
-        let token = self.token().await?;
         for user in unknown {
-            let person = self.sso().person(user, &token).await?;
-            self.store.save_handle(person.user, &person.handle)?;
+            self.learn_handle(user).await?;
         }
+        Ok(())
+    }
+
+    pub(super) async fn learn_handle(&self, user: UserId) -> Result<(), Error> {
+        let token = self.token().await?;
+        let person = self.sso().person(user, &token).await?;
+        self.store.save_handle(person.user, &person.handle)?;
         self.announce();
         Ok(())
     }

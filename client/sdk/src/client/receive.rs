@@ -169,6 +169,9 @@ impl Log<'_> {
                 self.room.owes_path = false;
             }
         }
+        if !done.added.is_empty() {
+            self.core.strangers.notify_one();
+        }
         let waits = self.group.as_ref().is_some_and(|group| !group.pending_removals().is_empty());
         if waits {
             self.plans.push(Task::Proposals);
@@ -294,14 +297,21 @@ impl Log<'_> {
         }
         match (self.room.next, &self.room.repair) {
             (Some((joined, _)), _) if joined == generation => self.switch(generation, seq),
-            // Its Welcome did not open: the next repair follows this generation.
-            (_, Some(repair)) if repair.from == generation => {
+            _ if self.room.membership == Membership::Gone => Ok(()),
+            (_, repair) => {
+                // Its Welcome did not open, or has not come yet. If none comes, the roster will tell whether this
+                // device is meant to be in it.
+                if repair.as_ref().is_none_or(|repair| repair.from != generation) {
+                    let why = "it goes on in a new group, to which no invitation has come yet".to_owned();
+                    self.room.repair = Some(Repair { from: generation, why });
+                    self.plans.push(Task::Repair);
+                }
+                self.core.store.forget_group(&self.room.group())?;
                 self.room.generation = generation;
                 self.group = None;
+                self.touched = false;
                 Ok(())
             }
-            _ if self.room.membership == Membership::Gone => Ok(()),
-            _ => self.gone(seq, "the room goes on in a new group without this device".to_owned()),
         }
     }
 

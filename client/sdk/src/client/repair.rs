@@ -138,8 +138,11 @@ impl Core {
             Ok(_) => Err(Error::Protocol("something else than the place of a generation")),
             Err(LinkError::Refused(refusal)) => {
                 self.store.write(|| {
-                    self.store.remove_own_commit(&own.room)?;
-                    self.store.forget_group(&own.room.group(generation))?;
+                    // Unless another's Welcome to the same generation has been taken in meanwhile.
+                    if self.store.own_commit(&own.room)?.is_some_and(|held| held.id == own.id) {
+                        self.store.remove_own_commit(&own.room)?;
+                        self.store.forget_group(&own.room.group(generation))?;
+                    }
                     Ok::<_, Error>(())
                 })?;
                 match ProblemCode::parse(&refusal.code) {
@@ -176,10 +179,10 @@ impl Core {
             })
         })?;
         match link.ask(client_frame::Body::CreateRoom(frame)).await {
-            Ok(_) => {
+            Ok(reply::Outcome::Sequenced(placed)) => {
                 self.store.write(|| {
                     let mut room = self.room(&room.id)?;
-                    self.adopt(&mut room, Generation(0), Seq(0))?;
+                    self.adopt(&mut room, Generation(0), Seq(placed.seq))?;
                     self.store.save_room(&room)?;
                     if let Some(name) = &room.name {
                         self.queue_name(&room.id, name)?;
@@ -189,6 +192,7 @@ impl Core {
                 self.announce();
                 self.ask_in_again(link, &room.id, &others).await
             }
+            Ok(_) => Err(Error::Protocol("something else than the place of a room")),
             // Another member was faster and asks this device in.
             Err(LinkError::Refused(refusal))
                 if ProblemCode::parse(&refusal.code) == Some(ProblemCode::AlreadyExists) =>

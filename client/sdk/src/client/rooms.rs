@@ -72,12 +72,14 @@ impl Core {
             tree: group.tree().map_err(Error::mls("exporting a tree"))?.into(),
         };
         match link.ask(client_frame::Body::CreateRoom(frame)).await {
-            Ok(reply::Outcome::Sequenced(_)) => self.store.write(|| {
+            // The answer is the log's first entry.
+            Ok(reply::Outcome::Sequenced(placed)) => self.store.write(|| {
                 let mut room = self.room(id)?;
+                room.cursor = room.cursor.max(Seq(placed.seq));
                 if room.membership == Membership::Creating {
                     room.membership = Membership::Member;
-                    self.store.save_room(&room)?;
                 }
+                self.store.save_room(&room)?;
                 self.announce();
                 Ok(())
             }),
