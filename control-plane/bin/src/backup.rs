@@ -13,7 +13,11 @@ pub(crate) fn run(arguments: &Backup) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("making \"{}\"", to.display()))?;
     match Which::read(&arguments.config.config)? {
         Which::Relay(config) => {
-            let done = wickr_relay::backup(&config.data, to).context("backing the relay up")?;
+            let running = wickr_relay::backup_running(&config.data, to).context("backing the relay up")?;
+            let done = match running {
+                Some(done) => done,
+                None => wickr_store_log::backup_closed(&config.data, to).context("backing the relay up")?,
+            };
             start::say(&format!("{}: {} records, {} bytes", done.file.display(), done.records, done.bytes))
         }
         Which::Sso(config) => {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use wickr_base::{SystemClock, SystemRng};
-use wickr_relay::{RelayConfig, Surroundings, bind};
+use wickr_relay::{OpenFailed, Opening, RelayConfig, Surroundings, Ticket, bind};
+use wickr_store::queue::QueueStore;
+use wickr_store_log::{LogStore, Settings};
 
 use crate::start;
 
@@ -14,6 +16,7 @@ pub(crate) fn run(config: &Path) -> Result<()> {
     let config = RelayConfig::read(config)?;
     start::runtime()?.block_on(async {
         let surroundings = Surroundings {
+            store: Box::new(embedded),
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),
             metrics: start::metrics("relay")?,
@@ -24,4 +27,10 @@ pub(crate) fn run(config: &Path) -> Result<()> {
         relay.run().await;
         Ok(())
     })
+}
+
+/// The embedded engine, which is the one there is.
+fn embedded(opening: Opening) -> Result<Arc<dyn QueueStore<Ticket>>, OpenFailed> {
+    let Opening { data, clock, rng, sink } = opening;
+    Ok(Arc::new(LogStore::open(&Settings { data }, clock, &*rng, sink)?))
 }

@@ -11,7 +11,7 @@ use wickr_wire::relay::Acknowledge;
 use crate::connection::Session;
 use crate::outbox::Who;
 use crate::relay::Relay;
-use crate::ticket::Ticket;
+use crate::ticket::Waiter;
 
 /// How long cursors are gathered.
 pub(crate) const GATHER: Duration = Duration::from_millis(250);
@@ -56,7 +56,7 @@ impl Relay {
     }
 
     fn tell(&self, operation: Operation) {
-        if let Err(refusal) = self.hand_in(operation, Ticket::Tell) {
+        if let Err(refusal) = self.hand_in(operation, Waiter::Tell) {
             tracing::warn!(code = %refusal.code, "acknowledgements were not written");
         }
     }

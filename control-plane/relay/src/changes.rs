@@ -65,11 +65,11 @@ pub(crate) async fn follow(relay: Arc<Relay>, feed: Arc<dyn ChangeFeed>) {
     let mut follower = Follower { at: 0, incarnation: None, young: VecDeque::new() };
     match relay.store.followed().await {
         Ok(Some(followed)) => {
-            (follower.at, follower.incarnation) = (followed.number, Some(followed.incarnation))
+            (follower.at, follower.incarnation) = (followed.number, Some(followed.incarnation));
         }
         Ok(None) => {}
         Err(error) => {
-            tracing::error!(%error, "it is not known how far changes were followed; from the start")
+            tracing::error!(%error, "it is not known how far changes were followed; from the start");
         }
     }
     loop {

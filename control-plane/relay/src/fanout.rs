@@ -21,14 +21,17 @@ use crate::meters::Meters;
 use crate::outbox::{Connection, Outgoing};
 use crate::refusal::Refusal;
 use crate::room::{Room, devices};
-use crate::ticket::{Answer, RoomChange, Ticket};
+use crate::ticket::{Answer, RoomChange, Ticket, Waiter};
+
+/// What one room got in one batch, in order.
+type Messages = Vec<(Place, Append)>;
 
 pub(crate) struct Fanout {
     live: Arc<Live>,
     meters: Meters,
     clock: Arc<dyn Clock>,
     /// Messages of this batch that are not handed over yet, by room.
-    rooms: HashMap<RoomNumber, (Arc<Room>, Vec<(Place, Append)>)>,
+    rooms: HashMap<RoomNumber, (Arc<Room>, Messages)>,
     /// Connections to be woken when all is handed over.
     wake: Vec<Arc<Connection>>,
 }
@@ -44,20 +47,20 @@ impl Sink<Ticket> for Fanout {
         self.meters.sync.observe(report.sync.as_secs_f64());
         self.meters.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         let now = self.clock.elapsed();
-        for Completed { ticket, operation, outcome } in batch.drain(..) {
-            match (ticket, operation) {
-                (Ticket::Message { connection, request, room, arrived }, Operation::Append(append)) => {
+        for Completed { ticket: Ticket(waiter), operation, outcome } in batch.drain(..) {
+            match (waiter, operation) {
+                (Waiter::Message { connection, request, room, arrived }, Operation::Append(append)) => {
                     self.message(&connection, request, outcome, now.saturating_sub(arrived), room, append);
                 }
-                (Ticket::Handshake { room, change, answer }, Operation::Handshake(handshake)) => {
+                (Waiter::Handshake { room, change, answer }, Operation::Handshake(handshake)) => {
                     self.handshake(&room, &change, &handshake, &outcome);
                     // Whoever submitted it may be gone.
                     let _ = answer.send(outcome);
                 }
-                (Ticket::Ask(answer) | Ticket::Handshake { answer, .. }, _) => {
+                (Waiter::Ask(answer) | Waiter::Handshake { answer, .. }, _) => {
                     let _ = answer.send(outcome);
                 }
-                (Ticket::Tell | Ticket::Message { .. }, _) => {}
+                (Waiter::Tell | Waiter::Message { .. }, _) => {}
             }
         }
         for (room, messages) in std::mem::take(&mut self.rooms).into_values() {

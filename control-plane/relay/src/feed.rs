@@ -81,7 +81,7 @@ impl SsoFeed {
         Self { url, tls }
     }
 
-    fn failed(&self, attempted: &'static str, why: impl ToString) -> FeedError {
+    fn failed(&self, attempted: &'static str, why: impl std::fmt::Display) -> FeedError {
         FeedError { attempted, address: self.url.https(""), why: why.to_string() }
     }
 

@@ -46,5 +46,6 @@ mod ticket;
 
 pub use config::{RelayConfig, RelaySection};
 pub use feed::{ChangeFeed, FeedAnswer, FeedChange, FeedError};
-pub use run::{BoundRelay, RelayError, Surroundings, bind};
-pub use safekeeping::{SafekeepingError, backup, restore};
+pub use run::{BoundRelay, OpenFailed, OpenStore, Opening, RelayError, Surroundings, bind};
+pub use safekeeping::{SafekeepingError, backup_running};
+pub use ticket::Ticket;

@@ -12,8 +12,7 @@ use wickr_base::{Clock, Rng, RoomId, Secret};
 use wickr_e2ee::{Identity, InvalidIdentity};
 use wickr_pki::{KeyMaterial, PkiError};
 use wickr_service::{Addresses, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn};
-use wickr_store::queue::{QueueStore as _, StoreError};
-use wickr_store_log::{LogStore, OpenError, Settings};
+use wickr_store::queue::{QueueStore, Sink, StoreError};
 use wickr_telemetry::{Metrics, MetricsError};
 
 use crate::acknowledge::Acknowledged;
@@ -26,11 +25,31 @@ use crate::live::Live;
 use crate::meters::Meters;
 use crate::relay::Relay;
 use crate::rooms::Rooms;
+use crate::ticket::Ticket;
 use crate::{canary, changes, connect, control, expiry, removal, status, sweep};
 
+/// What an engine is given to open the queue store with.
+pub struct Opening {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for the incarnation.
+    pub rng: Arc<dyn Rng>,
+    /// Whom to tell what is durable.
+    pub sink: Box<dyn Sink<Ticket>>,
+}
+
+/// Why an engine can't open the store.
+pub type OpenFailed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens the queue store: the engine is chosen by who starts the relay.
+pub type OpenStore = Box<dyn FnOnce(Opening) -> Result<Arc<dyn QueueStore<Ticket>>, OpenFailed> + Send>;
+
 /// What a start needs besides the configuration: everything that differs between the binary and a test.
-#[derive(Clone)]
 pub struct Surroundings {
+    /// The store's engine.
+    pub store: OpenStore,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for challenges and ids.
@@ -64,8 +83,13 @@ pub enum RelayError {
     #[error("using the external sender's certificate")]
     Identity(#[from] InvalidIdentity),
     /// The store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    #[error("opening the relay's store in \"{data}\"")]
+    Open {
+        /// The data directory.
+        data: PathBuf,
+        /// Why not.
+        source: OpenFailed,
+    },
     /// The store's content.
     #[error("reading the store")]
     Store(#[from] StoreError),
@@ -98,7 +122,7 @@ pub struct BoundRelay {
 
 /// Reads what the configuration names, opens the store and the ports.
 pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
-    let Surroundings { clock, rng, metrics, feed } = surroundings;
+    let Surroundings { store, clock, rng, metrics, feed } = surroundings;
     let external_sender = external_sender(config)?;
     let mut service = Service::open(config, "relay", &[], Arc::clone(&clock), metrics.clone())?;
     let gate = service.gates().gate("store");
@@ -108,8 +132,14 @@ pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<Bo
     };
     let (live, meters) = (Arc::new(Live::default()), Meters::declare(&metrics)?);
     let sink = Fanout::new(Arc::clone(&live), meters.clone(), Arc::clone(&clock));
-    let settings = Settings { data: config.data.clone() };
-    let store = LogStore::open(&settings, Arc::clone(&clock), &*rng, Box::new(sink))?;
+    let data = config.data.clone();
+    let opening = Opening {
+        data: data.clone(),
+        clock: Arc::clone(&clock),
+        rng: Arc::clone(&rng),
+        sink: Box::new(sink),
+    };
+    let store = store(opening).map_err(|source| RelayError::Open { data, source })?;
     for device in store.revoked().await? {
         live.revoke(device);
     }
@@ -120,7 +150,7 @@ pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<Bo
         domain: config.domain.clone(),
         clock,
         rng,
-        store: Arc::new(store),
+        store,
         live,
         rooms: Rooms::default(),
         meters,

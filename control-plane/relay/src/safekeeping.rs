@@ -1,17 +1,15 @@
-//! Backup and restore as commands: of a running relay by its control socket, of a stopped one directly.
+//! The backup command's way to a running relay: its control socket. A stopped one's store is its engine's matter.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use wickr_base::Rng;
 use wickr_store::queue::BackupDone;
-use wickr_store_log::{OpenError, Restored, backup_closed};
 
 use crate::control;
 
-/// Why there is no backup, or no restored store.
+/// Why a running relay has written no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum SafekeepingError {
     /// The running relay could not be asked.
@@ -34,9 +32,6 @@ pub enum SafekeepingError {
         /// The directory.
         path: PathBuf,
     },
-    /// The store of a relay that does not run.
-    #[error(transparent)]
-    Store(#[from] OpenError),
 }
 
 #[derive(Deserialize)]
@@ -46,18 +41,13 @@ struct Done {
     bytes: u64,
 }
 
-/// Writes a backup of the relay's store in `data` into the directory `to`, whether the relay runs or not.
-pub fn backup(data: &Path, to: &Path) -> Result<BackupDone, SafekeepingError> {
+/// Has the relay that runs in `data` write a backup into the directory `to`; `None` when none runs there.
+pub fn backup_running(data: &Path, to: &Path) -> Result<Option<BackupDone>, SafekeepingError> {
     let socket = control::path(data);
     match UnixStream::connect(&socket) {
-        Ok(stream) => ask(stream, to, socket),
-        Err(_) => Ok(backup_closed(data, to)?),
+        Ok(stream) => ask(stream, to, socket).map(Some),
+        Err(_) => Ok(None),
     }
-}
-
-/// Restores the backup in `from` into `data`. Beside a running relay it takes effect at its next start.
-pub fn restore(from: &Path, data: &Path, rng: &dyn Rng) -> Result<Restored, SafekeepingError> {
-    Ok(wickr_store_log::restore(from, data, rng)?)
 }
 
 fn ask(mut stream: UnixStream, to: &Path, socket: PathBuf) -> Result<BackupDone, SafekeepingError> {

@@ -13,7 +13,7 @@ use wickr_wire::{MAX_MESSAGE_BYTES, ProblemCode};
 use crate::connection::Session;
 use crate::outbox::Who;
 use crate::refusal::Refusal;
-use crate::ticket::Ticket;
+use crate::ticket::Waiter;
 
 /// Largest control message: it passes wherever any kind passes, so it must not carry a file.
 const MAX_CONTROL_BYTES: usize = 16 * 1024;
@@ -34,14 +34,14 @@ impl Session {
             expires_at: checked.expires_at,
             body: send.message,
         };
-        let ticket = Ticket::Message {
+        let waiter = Waiter::Message {
             connection: Arc::clone(&self.shared),
             request,
             room: Arc::clone(room),
             arrived: self.relay.clock.elapsed(),
         };
         self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.relay.hand_in(Operation::Append(append), ticket).inspect_err(|_| {
+        self.relay.hand_in(Operation::Append(append), waiter).inspect_err(|_| {
             self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         })
     }

@@ -8,13 +8,13 @@ use wickr_store::queue::{Operation, Outcome, Rejected, Sequenced, StoreError};
 use crate::refusal::Refusal;
 use crate::relay::Relay;
 use crate::room::Room;
-use crate::ticket::{Answer, RoomChange, Ticket};
+use crate::ticket::{Answer, RoomChange, Ticket, Waiter};
 
 impl Relay {
     /// Hands it in and waits until it is durable.
     pub(crate) async fn ask(&self, operation: Operation) -> Result<Outcome, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.hand_in(operation, Ticket::Ask(answer))?;
+        self.hand_in(operation, Waiter::Ask(answer))?;
         wait(answered).await
     }
 
@@ -26,13 +26,13 @@ impl Relay {
         change: RoomChange,
     ) -> Result<Sequenced, Refusal> {
         let (answer, answered) = oneshot::channel();
-        let ticket = Ticket::Handshake { room: Arc::clone(room), change: Box::new(change), answer };
-        self.hand_in(operation, ticket)?;
+        let waiter = Waiter::Handshake { room: Arc::clone(room), change: Box::new(change), answer };
+        self.hand_in(operation, waiter)?;
         sequenced(wait(answered).await?)
     }
 
-    pub(crate) fn hand_in(&self, operation: Operation, ticket: Ticket) -> Result<(), Refusal> {
-        self.store.submit(operation, ticket).map_err(|Rejected { closed, .. }| {
+    pub(crate) fn hand_in(&self, operation: Operation, waiter: Waiter) -> Result<(), Refusal> {
+        self.store.submit(operation, Ticket(waiter)).map_err(|Rejected { closed, .. }| {
             if closed { StoreError::Closed.into() } else { Refusal::busy() }
         })
     }

@@ -66,7 +66,7 @@ pub(crate) async fn drain(relay: Arc<Relay>, shutdown: Shutdown) {
     for connection in relay.live.connections() {
         connection.end(ProblemCode::Draining, "the relay is shutting down; connect again");
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Tells everybody of a new network document.

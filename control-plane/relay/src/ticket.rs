@@ -12,8 +12,11 @@ use crate::room::Room;
 
 pub(crate) type Answer = Result<Outcome, StoreError>;
 
+/// Comes back with the completion of an operation. What it holds is the relay's own business.
+pub struct Ticket(pub(crate) Waiter);
+
 /// Who waits for an operation.
-pub(crate) enum Ticket {
+pub(crate) enum Waiter {
     /// A device that sent a message.
     Message {
         connection: Arc<Connection>,
@@ -35,4 +38,10 @@ pub(crate) struct RoomChange {
     pub(crate) next: Next,
     pub(crate) joined: Vec<MemberUri>,
     pub(crate) left: Vec<MemberUri>,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket")
+    }
 }

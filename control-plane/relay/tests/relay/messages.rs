@@ -116,13 +116,13 @@ async fn an_expired_message_comes_as_a_gap_that_says_so() {
     let room = relay.room(&mut [&mut alice, &mut bob]).await;
     bob.acknowledge().await;
     bob.go_offline();
-    let end = relay.world.now().plus(Duration::from_secs(60)).0;
+    let end = relay.world.now().plus(Duration::from_mins(1)).0;
     for _ in 0..3 {
         let sealed = alice.sealed(&room, "brief", &Device::outer(MessageId::random(&SystemRng), end));
         alice.sequenced(sealed).await.unwrap();
     }
     alice.send(&room, "lasting").await.unwrap();
-    relay.world.pass(Duration::from_secs(60));
+    relay.world.pass(Duration::from_mins(1));
     let rooms = bob.come_online(&relay).await;
     assert_eq!((rooms.rooms[0].after, rooms.rooms[0].head), (2, 6));
     let seen = bob.take_in_until(&room, 6).await;

@@ -37,13 +37,14 @@ async fn a_backup_of_the_running_relay_restores_into_another_life() {
     alice.send(&room, "kept").await.unwrap();
     let (data, copies) = (relay.world.data().clone(), tempfile::tempdir().unwrap());
     let (from, to) = (data.clone(), copies.path().to_owned());
-    let done = tokio::task::spawn_blocking(move || wickr_relay::backup(&from, &to)).await.unwrap().unwrap();
+    let done = tokio::task::spawn_blocking(move || wickr_relay::backup_running(&from, &to));
+    let done = done.await.unwrap().unwrap().expect("the relay runs");
     assert!(done.records > 0);
     alice.send(&room, "lost").await.unwrap();
     alice.take_in_until(&room, 4).await;
     bob.take_in_until(&room, 4).await;
     bob.go_offline();
-    let restored = wickr_relay::restore(copies.path(), &data, &SystemRng).unwrap();
+    let restored = wickr_store_log::restore(copies.path(), &data, &SystemRng).unwrap();
     assert!(!restored.in_place, "the relay runs");
     let relay = relay.restart().await;
     let rooms = bob.come_online(&relay).await;

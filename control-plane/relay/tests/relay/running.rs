@@ -11,9 +11,10 @@ use wickr_base::{Clock, DeviceId, ManualClock, RoomId, SystemRng, UnixMillis, Us
 use wickr_e2ee::{DeviceIssuers, Network, Suite};
 use wickr_pki::session::{SessionClaims, issue_session_token};
 use wickr_pki::{KeyMaterial, issue_token_signer};
-use wickr_relay::{RelayConfig, RelaySection, Surroundings, bind};
+use wickr_relay::{Opening, RelayConfig, RelaySection, Surroundings, bind};
 use wickr_service::testing::{TestDevice, TestNetwork};
 use wickr_service::{Addresses, Drained, Shutdown};
+use wickr_store_log::{LogStore, Settings};
 use wickr_telemetry::Metrics;
 
 use crate::device::Device;
@@ -59,6 +60,10 @@ impl World {
     pub(crate) async fn start(self) -> Running {
         let metrics = Metrics::new("relay");
         let surroundings = Surroundings {
+            store: Box::new(|opening: Opening| {
+                let settings = Settings { data: opening.data };
+                Ok(Arc::new(LogStore::open(&settings, opening.clock, &*opening.rng, opening.sink)?))
+            }),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             rng: Arc::new(SystemRng),
             metrics: metrics.clone(),

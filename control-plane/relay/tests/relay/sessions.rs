@@ -47,7 +47,7 @@ async fn an_expired_token_lets_nobody_in() {
     let relay = Running::new().await;
     let mut alice = Device::new(&relay.world, relay.world.network.device());
     let token = relay.world.token(&alice.identity, "a");
-    relay.world.pass(Duration::from_secs(15 * 60));
+    relay.world.pass(Duration::from_mins(15));
     alice.dial(&relay).await;
     let proof = alice.proof(token);
     let refusal = alice.ask(client_frame::Body::Authenticate(proof)).await.unwrap_err();
@@ -71,9 +71,9 @@ async fn without_word_from_sso_for_half_a_minute_nobody_new_gets_in() {
 async fn a_session_ends_at_its_time_unless_a_new_token_came_on_the_open_connection() {
     let relay = Running::new().await;
     let (mut alice, mut bob) = (relay.person().await, relay.person().await);
-    relay.world.pass(Duration::from_secs(60));
+    relay.world.pass(Duration::from_mins(1));
     alice.authenticate(&relay.world).await.unwrap();
-    relay.world.pass(Duration::from_secs(14 * 60));
+    relay.world.pass(Duration::from_mins(14));
     assert_eq!(bob.goodbye().await, "session-expired");
     alice.create_room().await;
     relay.stop().await;
