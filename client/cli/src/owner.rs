@@ -1,6 +1,5 @@
 //! Who deals with a request: this process, when it can own the profile; else the one that does.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use wickr_sdk::profile::{Owned, Profile, ProfileError, Unlock, UnlockWith};
 use wickr_sdk::{Client, Environment, Error};
 
 use crate::args::Global;
-use crate::attach::{Attached, attach};
+use crate::attach::{Attached, Progress, attach};
 use crate::execute::execute;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -77,9 +76,8 @@ async fn through_another(
         }
         match attach(&profile.socket(), &request, screen).await {
             Ok(Attached::Done(outcome)) => return outcome.map(|()| Through::Done),
-            Ok(Attached::Yours { shown }) => carry_on(&mut request, shown),
-            Err(error) if is_nobody(&error) => {}
-            Err(error) => {
+            Ok(Attached::Yours(progress)) => carry_on(&mut request, &progress),
+            Ok(Attached::Unseen(error)) => {
                 let (why, next) = (error.to_string(), "see where the output goes");
                 return Err(Failure::new(
                     Exit::Failed,
@@ -89,6 +87,8 @@ async fn through_another(
                     next,
                 ));
             }
+            // Nobody listens there (any more).
+            Err(error) => tracing::debug!(%error, "the owner does not answer"),
         }
         // The owner is just starting, or just ending.
         sleep(BETWEEN).await;
@@ -99,20 +99,17 @@ async fn through_another(
     }
 }
 
-/// An endless reading that is taken over shows only as many more messages as were asked for.
-fn carry_on(request: &mut Request, shown: usize) {
+/// An endless reading that is taken over shows only as many more messages as were asked for, and none twice.
+fn carry_on(request: &mut Request, progress: &Progress) {
     if let Request::Read(read) = request
-        && shown > 0
+        && progress.shown > 0
     {
-        read.limit = read.limit.map(|limit| limit.saturating_sub(shown));
+        read.limit = read.limit.map(|limit| limit.saturating_sub(progress.shown));
+        read.shown = progress.last;
         // The past was shown.
         read.last = None;
         read.new = true;
     }
-}
-
-fn is_nobody(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
 async fn as_owner(

@@ -44,6 +44,8 @@ pub(crate) struct Read {
     pub(crate) limit: Option<usize>,
     pub(crate) offline: bool,
     pub(crate) wait_ms: u64,
+    /// A message that was shown already, though it may not be noted.
+    pub(crate) shown: Option<MessageId>,
 }
 
 impl Request {

@@ -127,6 +127,7 @@ fn request_of(asked: Command) -> Request {
             limit: read.limit,
             offline: read.offline,
             wait_ms: wait(read.patience),
+            shown: None,
         }),
         Command::Status(status) => Request::Status { wait_ms: wait(status.patience) },
         // The others have been dealt with by whoever called.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::select;
 use tokio::time::timeout;
-use wickr_base::{Handle, RoomId};
+use wickr_base::{Handle, MessageId, RoomId};
 use wickr_sdk::store::Message;
 use wickr_sdk::{Client, Error};
 
@@ -41,7 +41,7 @@ pub(super) async fn read(client: &Client, read: Read, outlet: &mut Outlet) -> Re
         Some(text) => Some(find_room(client, text, &read).await?),
         None => None,
     };
-    let reading = Reading { client, room: room.as_ref(), left: read.limit };
+    let reading = Reading { client, room: room.as_ref(), left: read.limit, shown: read.shown };
     reading.run(&read, outlet).await
 }
 
@@ -63,6 +63,7 @@ struct Reading<'a> {
     client: &'a Client,
     room: Option<&'a RoomId>,
     left: Option<usize>,
+    shown: Option<MessageId>,
 }
 
 fn unreadable(error: &Error) -> Failure {
@@ -117,6 +118,10 @@ impl Reading<'_> {
             return Ok(false);
         }
         let place = message.place;
+        if self.shown == Some(message.id) {
+            self.client.mark_given(self.room, place).map_err(|error| unreadable(&error))?;
+            return Ok(true);
+        }
         let room = self.client.room(&message.room).map_err(|error| unreadable(&error))?;
         let room_name = room.and_then(|room| room.name);
         let handle = self.handle(&message).await?;
