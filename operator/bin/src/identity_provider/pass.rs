@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use kube::core::ApiResource;
 use wickr_operator_api::v1alpha1::IdentityProvider;
+use wickr_operator_core::Poll;
 use wickr_operator_core::provider::{ProviderOutcome as Ended, ProviderSeen};
 use wickr_operator_kube::{Controller, Key, Live, Outcome, View, Writer};
 
-use super::{apply, build, gather, plan, report, validate};
+use super::{Gathered, apply, build, gather, plan, report, validate};
 use crate::context::Context;
 use crate::explain;
 use crate::kinds::resource_of;
@@ -80,6 +81,9 @@ impl ProviderController {
         } else {
             Outcome::Holding { reasons, recheck: plan.recheck }
         };
+        if stands_until_asked(&self.context, provider, &gathered) {
+            return next;
+        }
         let ended = Ended::Planned { valid: &valid, request: &request, plan: &plan };
         self.end(live, provider, Some(&gathered.seen), &ended, next).await
     }
@@ -100,4 +104,14 @@ impl ProviderController {
             Err(failure) => failure.into(),
         }
     }
+}
+
+/// After a restart what the last operator wrote stands until this one has asked sso, seconds later: as it does for the
+/// network. sso is asked once its network's keys are there.
+fn stands_until_asked(context: &Context, provider: &IdentityProvider, gathered: &Gathered) -> bool {
+    let judged = provider.status.as_ref().is_some_and(|status| {
+        status.observed_generation.is_some() && status.observed_generation == provider.metadata.generation
+    });
+    let asked = gathered.sso.as_ref().is_some_and(|sso| context.contacts.get(&sso.network).is_some());
+    judged && asked && matches!(gathered.seen.sso, Poll::Never)
 }

@@ -118,7 +118,8 @@ fn stale(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact 
 
 fn failed(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact {
     let pod = pass.names.pod(role);
-    let next = if what.contains("No space left") || what.contains("os error 28") {
+    let full = ["No space left", "os error 28", "volume is full"];
+    let next = if full.iter().any(|words| what.contains(words)) {
         "raise spec.storage.embedded.size".to_owned()
     } else {
         format!("kubectl logs -n {} {pod}", pass.names.namespace)
