@@ -1,4 +1,5 @@
-//! Our own programs, built for images and for people: release binaries, and the two images made of them.
+//! Our own programs, built for images and for people, and the two images made of them. Release builds;
+//! with `WICKR_PROGRAMS=debug` in the environment debug builds, for whoever is changing them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct Built {
     pub archive: PathBuf,
 }
 
+const PACKAGES: [&str; 4] = ["wickr-operator", "wickr-server", "wickr-cli", "wickr-operator-plugin"];
+
 const IMAGES: [(&str, &str, &str); 2] = [
     ("wickr.local/wickr-operator:dev", "wickr-operator", "Reconciles networks and identity providers"),
     ("wickr.local/wickr-server:dev", "wickr-server", "Relay and sign-in of a network"),
@@ -33,18 +36,11 @@ impl Programs {
     /// Builds what is not up to date.
     pub fn build() -> Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let debug = std::env::var_os("WICKR_PROGRAMS").is_some_and(|profile| profile == "debug");
         let status = Command::new(cargo)
-            .args(["build", "--release", "--quiet"])
-            .args([
-                "-p",
-                "wickr-operator",
-                "-p",
-                "wickr-server",
-                "-p",
-                "wickr-cli",
-                "-p",
-                "wickr-operator-plugin",
-            ])
+            .args(["build", "--quiet"])
+            .args((!debug).then_some("--release"))
+            .args(PACKAGES.iter().flat_map(|package| ["-p", package]))
             .current_dir(repository())
             .status()
             .context("starting cargo")?;
@@ -53,7 +49,7 @@ impl Programs {
         }
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-        Ok(Self { folder: target.join("release") })
+        Ok(Self { folder: target.join(if debug { "debug" } else { "release" }) })
     }
 
     /// The path of one program.
