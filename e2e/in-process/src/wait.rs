@@ -21,9 +21,8 @@ pub async fn until(client: &Client, what: &str, mut ready: impl FnMut(&Client) -
             changes.changed().await.unwrap();
         }
     };
-    if timeout(PATIENCE, work).await.is_err() {
-        panic!("{client:?} waited in vain for {what}: {:#?}", client.status().unwrap());
-    }
+    let done = timeout(PATIENCE, work).await.is_ok();
+    assert!(done, "{client:?} waited in vain for {what}: {:#?}", client.status().unwrap());
 }
 
 /// Waits until the client has a message of that text in the room.

@@ -232,10 +232,8 @@ impl Phone {
     /// Waits for the connection.
     pub async fn online(&self) {
         let online = timeout(Duration::from_secs(30), self.client().online()).await;
-        match online {
-            Ok(online) => online.unwrap(),
-            Err(_) => panic!("not online: {:#?}", self.client().status().unwrap()),
-        }
+        let status = self.client().status().unwrap();
+        assert!(matches!(online, Ok(Ok(()))), "not online: {online:?}, {status:#?}");
     }
 
     /// Ends the process, as far as the profile is concerned.

@@ -1,7 +1,5 @@
 //! The relay's volume is lost and restored to an older state: rooms go on, and nothing that a client still has is lost.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use wickr_base::SystemRng;
 use wickr_in_process::{World, arrives, until};
 

@@ -1,7 +1,5 @@
 //! What people do with the product, against the real relay and the real sso.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use wickr_in_process::{World, arrives, until};
 use wickr_sdk::Connection;
 use wickr_sdk::store::Membership;

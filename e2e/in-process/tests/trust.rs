@@ -1,7 +1,5 @@
 //! Whom a client believes: the pin, then the document that the pin proves, and nobody else.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use wickr_in_process::{World, until};
 use wickr_policy::{JoinUrl, RootPin};
 use wickr_sdk::profile::{Profile, UnlockWith};
