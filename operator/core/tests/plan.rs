@@ -58,6 +58,18 @@ fn a_second_pass_over_its_own_work_wants_nothing() {
 }
 
 #[test]
+fn what_the_api_server_filled_into_a_new_claim_is_no_change_of_ours() {
+    let mut world = World::up();
+    for name in ["hq-relay-data", "hq-sso-data"] {
+        world.meddle("PersistentVolumeClaim", name, |claim| {
+            claim["spec"]["storageClassName"] = json!("standard");
+            claim["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:storageClassName"] = json!({});
+        });
+    }
+    assert_eq!(plan_text(&world.plan()), "nothing to do\n");
+}
+
+#[test]
 fn a_document_is_signed_again_only_when_it_would_say_something_else() {
     let mut world = World::up();
     world.network.spec.exposure.hostname = "talk.hq.example".to_owned();
@@ -287,7 +299,11 @@ fn a_volume_whose_class_cannot_grow_stays_and_the_plan_says_so() {
     world.settle();
     world.network.spec.storage.embedded.size = "2Gi".to_owned();
     let plan = world.plan();
-    assert!(written(&plan, "PersistentVolumeClaim").is_empty());
+    let sizes = plan.put.iter().map(|put| &put.body()["spec"]["resources"]["requests"]["storage"]);
+    assert!(sizes.into_iter().all(|size| size == "1Gi"), "{}", plan_text(&plan));
+    world.settle();
+    let plan = world.plan();
+    assert!(plan.put.is_empty(), "{}", plan_text(&plan));
     assert_eq!(holds(&plan), [HoldReason::StorageCannotGrow]);
     assert_eq!(plan.holds[0].path, Some("spec.storage.embedded.size"));
 }

@@ -1,11 +1,13 @@
-//! Files in the tree that a generator of ours makes are what it makes. A new one is a new line in [`GENERATED`].
+//! Files in the tree that a generator of ours makes are what it makes. A new one is a new line in [`GENERATED`], or in
+//! [`PROGRAMS`] when a program makes several.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
 use super::deps;
-use crate::cargo::root;
+use crate::cargo::{cargo, pass, root};
 
 /// A generated file, or a generated part of one that people write.
 struct Generated {
@@ -18,8 +20,11 @@ struct Generated {
 const GENERATED: &[Generated] =
     &[Generated { path: "docs/architecture.md", part: Some("dependencies"), text: deps::table }];
 
+/// Programs that write whole files below the folder that they are given: package and program.
+const PROGRAMS: &[(&str, &str)] = &[("wickr-operator-core", "operator-generate")];
+
 pub(super) fn run(write: bool) -> Result<()> {
-    let mut stale = Vec::new();
+    let mut stale = stale_files(write)?;
     for generated in GENERATED {
         let path = root()?.join(generated.path);
         let present = fs::read_to_string(&path).unwrap_or_default();
@@ -39,7 +44,7 @@ pub(super) fn run(write: bool) -> Result<()> {
         if write {
             fs::write(&path, wanted).with_context(|| format!("writing {}", path.display()))?;
         } else {
-            stale.push(generated.path);
+            stale.push(generated.path.to_owned());
         }
     }
     ensure!(
@@ -48,6 +53,55 @@ pub(super) fn run(write: bool) -> Result<()> {
         stale.join(", ")
     );
     Ok(())
+}
+
+/// Paths of what the programs make otherwise than it is checked in.
+fn stale_files(write: bool) -> Result<Vec<String>> {
+    let mut stale = Vec::new();
+    for (package, program) in PROGRAMS {
+        let made = root()?.join("target/generated").join(program);
+        // What an earlier run made may not be made any more.
+        match fs::remove_dir_all(&made) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("emptying {}", made.display()));
+            }
+            _ => {}
+        }
+        let mut command = cargo(&["run", "--quiet", "--package", package, "--bin", program, "--"])?;
+        command.arg(&made);
+        pass(command)?;
+        for file in files(&made)? {
+            let path = file.strip_prefix(&made).context("a file outside its folder")?;
+            let there = root()?.join(path);
+            let wanted = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+            if fs::read(&there).is_ok_and(|present| present == wanted) {
+                continue;
+            }
+            if write {
+                fs::create_dir_all(there.parent().context("a file without a folder")?)
+                    .and_then(|()| fs::write(&there, wanted))
+                    .with_context(|| format!("writing {}", there.display()))?;
+            } else {
+                stale.push(path.display().to_string());
+            }
+        }
+    }
+    Ok(stale)
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
+        let path = entry.with_context(|| format!("listing {}", folder.display()))?.path();
+        if path.is_dir() {
+            all.extend(files(&path)?);
+        } else {
+            all.push(path);
+        }
+    }
+    all.sort();
+    Ok(all)
 }
 
 fn replace(present: &str, part: &str, text: &str) -> Option<String> {

@@ -7,14 +7,13 @@ use crate::labels;
 use crate::live::{is_going, is_owned_by};
 use crate::network::{ValidNetwork, build, keys};
 use crate::put::{Put, Target};
-use crate::{KindRow, NETWORK_MANAGER};
+use crate::{KindRow, NETWORK_MANAGER, Wanted};
 
-/// Any change of what is wanted becomes a difference at this annotation, one that gives a field up included.
-pub(super) fn mark_what_is_wanted(draft: &mut Draft<'_>) {
-    for wanted in &mut draft.want {
-        let hash = hash(wanted.body.to_string().as_bytes());
-        wanted.body["metadata"]["annotations"][labels::APPLIED] = hash.into();
-    }
+/// With the hash of what is wanted: any change of it becomes a difference there, one that gives a field up included.
+pub(super) fn marked(mut wanted: Wanted) -> Wanted {
+    let hash = hash(wanted.body.to_string().as_bytes());
+    wanted.body["metadata"]["annotations"][labels::APPLIED] = hash.into();
+    wanted
 }
 
 pub(super) fn write_what_differs(draft: &mut Draft<'_>) {

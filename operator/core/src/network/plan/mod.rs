@@ -77,7 +77,6 @@ const POLICIES: &[fn(&mut Draft<'_>)] = &[
     keys::issue_what_is_due,
     sign_what_is_due,
     claims::keep_and_grow,
-    diff::mark_what_is_wanted,
     rollout::one_role_at_a_time,
     diff::write_what_differs,
     diff::prune_what_is_unwanted,
@@ -87,7 +86,8 @@ const POLICIES: &[fn(&mut Draft<'_>)] = &[
 
 /// What may be done now to get from what was seen to what is wanted.
 pub fn plan(network: &ValidNetwork, want: NetworkResources, seen: &NetworkSeen, now: UnixMillis) -> Plan {
-    let want = want.into_wanted();
+    // Before any policy looks at it: what was taken from the live object must not count as our change.
+    let want: Vec<Wanted> = want.into_wanted().into_iter().map(diff::marked).collect();
     let built = want.iter().map(|wanted| (wanted.kind, wanted.name.clone())).collect();
     let mut draft = Draft { network, seen, now, built, want, plan: Plan::default() };
     for policy in POLICIES {
