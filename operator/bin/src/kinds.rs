@@ -39,7 +39,7 @@ pub fn index(cache: &Cache) {
 
 /// What a network's gather reads, and which networks a change wakes.
 pub fn network_watches(cache: &Cache) -> Vec<Watch> {
-    watches(|kind| wakes_network(kind, cache))
+    watches(|kind| Some(wakes_network(kind, cache)))
 }
 
 /// What a provider's gather reads, and which providers a change wakes.
@@ -69,10 +69,10 @@ fn watches(wakes: impl Fn(&'static str) -> Option<Wakes>) -> Vec<Watch> {
     all_reads().into_iter().filter_map(watch).collect()
 }
 
-fn wakes_network(kind: &'static str, cache: &Cache) -> Option<Wakes> {
+fn wakes_network(kind: &'static str, cache: &Cache) -> Wakes {
     let cache = cache.clone();
     let networks = resource_of::<WickrNetwork>();
-    Some(match kind {
+    match kind {
         // Those of the same namespace or domain too: of two, the younger is refused until the older goes.
         "WickrNetwork" => Arc::new(move |live: &Live| {
             let mut keys = vec![live.key()];
@@ -89,5 +89,5 @@ fn wakes_network(kind: &'static str, cache: &Cache) -> Option<Wakes> {
             let network = live.label(labels::NETWORK);
             network.map(|name| Key::new(live.key().namespace, name)).into_iter().collect()
         }),
-    })
+    }
 }

@@ -1,11 +1,6 @@
 //! Whole passes against a fake API server: order, quiet, faults, rights, deletion; and that watches are what gather reads.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what a test needs and does not find fails it"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs and does not find fails it")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -261,7 +256,7 @@ async fn a_paused_network_is_not_touched_but_its_status_is_told_and_it_can_be_de
     cluster.edit("wickrnetworks", "hq", "hq", "somebody", |it| it["spec"]["paused"] = true.into());
     bench.reason("Progressing", "Paused").await;
     cluster.edit("services", "hq", "hq-relay", "somebody", |it| {
-        it["spec"]["publishNotReadyAddresses"] = false.into()
+        it["spec"]["publishNotReadyAddresses"] = false.into();
     });
     until("the cache shows it", || {
         bench.cached("services", "hq-relay", "/spec/publishNotReadyAddresses", &json!(false))

@@ -174,7 +174,7 @@ fn hear(seen: &mut NetworkSeen, poller: &Poller<Services>, key: &Key, targets: &
 /// What sso said last.
 pub(crate) fn sso(heard: Heard<Answer>) -> Poll<SsoAnswer> {
     poll(heard, |answer| match answer {
-        Answer::Sso(answer) => Some(answer.clone()),
+        Answer::Sso(answer) => Some(SsoAnswer::clone(answer)),
         Answer::Relay(_) | Answer::Public(_) => None,
     })
 }

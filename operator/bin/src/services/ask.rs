@@ -16,7 +16,7 @@ pub enum Answer {
     /// A relay's status.
     Relay(RelayAnswer),
     /// The status of sso.
-    Sso(SsoAnswer),
+    Sso(Box<SsoAnswer>),
     /// A public listener.
     Public(PublicAnswer),
 }
@@ -61,7 +61,7 @@ impl Ask for Services {
                 serde_json::from_slice(&body).map(Answer::Relay).map_err(unreadable)
             }
             (Question::Status(_), Role::Sso) => {
-                serde_json::from_slice(&body).map(Answer::Sso).map_err(unreadable)
+                serde_json::from_slice(&body).map(|answer| Answer::Sso(Box::new(answer))).map_err(unreadable)
             }
             (Question::Document(_), _) => {
                 let trusted = read_document(&body, &[contact.root()], contact.clock().now());

@@ -14,7 +14,7 @@ use wickr_operator_kube::{Key, Wake};
 use super::{Call, Contact, Question, Target};
 
 /// How long sso may take: it asks the provider several things, five seconds each at most.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// The rehearsals of all providers. Cheap to clone.
 #[derive(Clone)]
