@@ -33,11 +33,6 @@ const RULES: &[Rule] = &[
     },
     Rule { folder: "operator/kube", may: &["operator/core", "libs/"], never: NO_STORE_NO_SERVER },
     Rule { folder: "operator/webhook", may: &["operator/api", "operator/core", "libs/"], never: NO_STORE },
-    Rule {
-        folder: "operator/plugin",
-        may: &["operator/api", "operator/core", "libs/"],
-        never: NO_STORE_NO_SERVER,
-    },
     Rule { folder: "operator/", may: &["operator/", "libs/"], never: NO_STORE },
     Rule { folder: "control-plane/model", may: &["libs/base"], never: IO },
     Rule { folder: "control-plane/store-sql", may: STORES, never: &["axum", "kube-client", "kube-runtime"] },

@@ -21,7 +21,8 @@ const GENERATED: &[Generated] =
     &[Generated { path: "docs/architecture.md", part: Some("dependencies"), text: deps::table }];
 
 /// Programs that write whole files below the folder that they are given: package and program.
-const PROGRAMS: &[(&str, &str)] = &[("wickr-operator-core", "operator-generate")];
+const PROGRAMS: &[(&str, &str)] =
+    &[("wickr-operator-core", "operator-generate"), ("wickr-cli", "wickr-reference")];
 
 pub(super) fn run(write: bool) -> Result<()> {
     let mut stale = stale_files(write)?;
