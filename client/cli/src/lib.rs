@@ -11,6 +11,7 @@ mod login;
 mod outlet;
 mod owner;
 mod passphrase;
+mod reference;
 mod request;
 mod room_name;
 mod serve;
@@ -19,4 +20,5 @@ mod socket;
 mod start;
 
 pub use args::command;
+pub use reference::{REFERENCE_PATH, reference};
 pub use start::main;

@@ -17,7 +17,7 @@ fn the_grammar_has_no_contradictions() {
 
 #[test]
 fn the_help_of_every_command_is_as_reviewed() {
-    let mut command = wickr_cli::command();
+    let mut command = wickr_cli::command().term_width(100);
     command.build();
     let mut out = String::new();
     render(&mut command, "wickr", &mut out);
