@@ -1,6 +1,6 @@
 //! How the operator asks services, against a service made of libs/service: status, document, and who is believed.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs and does not find fails it")]
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not find fails it")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -242,9 +242,8 @@ impl Bench {
             let reason = self.condition("Progressing").await.map(|found| found.1);
             (sets.items.len() == 2 && reason.as_deref() == Some("Settled")).then_some(())
         });
-        if AssertUnwindSafe(settling).catch_unwind().await.is_err() {
-            panic!("{}", serde_json::to_string_pretty(&*last.lock().unwrap()).unwrap());
-        }
+        let settled = AssertUnwindSafe(settling).catch_unwind().await.is_ok();
+        assert!(settled, "{}", serde_json::to_string_pretty(&*last.lock().unwrap()).unwrap());
     }
 
     /// Deletes the network, waits until it is gone, and does what a whole cluster's garbage collector would.
