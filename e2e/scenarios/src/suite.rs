@@ -96,7 +96,9 @@ impl Suite {
     pub fn apply_demo(&self) -> Result<()> {
         let folder = repository().join("manifests/demo");
         self.kubernetes.apply_path(&folder.join("namespace.yaml"))?;
-        self.kubernetes.apply(&self.provider_secrets()?)?;
+        let namespace = NETWORK.namespace;
+        let (secret, ca) = (self.client_secret(namespace), self.provider_ca(namespace)?);
+        self.kubernetes.apply(&format!("{secret}---\n{ca}"))?;
         for file in ["network.yaml", "identity-provider.yaml"] {
             self.kubernetes.apply_path(&folder.join(file))?;
         }
@@ -153,11 +155,19 @@ impl Suite {
         path.map(PathBuf::from).context("the volume is not a folder of this machine")
     }
 
-    fn provider_secrets(&self) -> Result<String> {
+    /// The Secret with the client's secret, as manifests name it.
+    pub fn client_secret(&self, namespace: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: idp, namespace: {namespace}}}\nstringData: {{secret: {CLIENT_SECRET}}}\n"
+        )
+    }
+
+    /// The ConfigMap with the provider's CA, as manifests name it.
+    pub fn provider_ca(&self, namespace: &str) -> Result<String> {
         let ca = fs::read_to_string(self.keycloak.ca()).context("reading the provider's CA")?;
         let ca = ca.lines().map(|line| format!("    {line}\n")).collect::<String>();
         Ok(format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: idp, namespace: hq}}\nstringData: {{secret: {CLIENT_SECRET}}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: idp-ca, namespace: hq}}\ndata:\n  ca.crt: |\n{ca}"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: idp-ca, namespace: {namespace}}}\ndata:\n  ca.crt: |\n{ca}"
         ))
     }
 }

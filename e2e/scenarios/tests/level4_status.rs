@@ -1,0 +1,30 @@
+//! Status tells the truth on a real cluster: what is wrong is named with object, field, cause and next step within 90 s,
+//! Ready is False meanwhile, and all is well again when it is undone. Two networks on one cluster, at the same time.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod status;
+
+use anyhow::Context as _;
+use wickr_cluster::Teardown;
+use wickr_scenarios::suite::Suite;
+
+const CLUSTER: &str = "status";
+
+#[test]
+fn status_tells_what_is_wrong_and_that_it_is_well_again() {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
+    let suite = Suite::up(CLUSTER).unwrap();
+    let teardown = Teardown(suite.kubernetes.cluster().clone());
+    let (headquarters, outpost) = std::thread::scope(|scope| {
+        let outpost = scope.spawn(|| status::outpost(&suite));
+        (status::headquarters(&suite), outpost.join().unwrap())
+    });
+    let outcome = outpost.context("the outpost").and_then(|()| {
+        let (alice, room) = headquarters.context("headquarters")?;
+        status::the_provider_goes_away(&suite, &alice, &room).context("the provider goes away")
+    });
+    if std::env::var_os("WICKR_KEEP").is_some() {
+        std::mem::forget(teardown);
+    }
+    outcome.unwrap();
+}

@@ -1,0 +1,10 @@
+//! The acts of level4_status: a file for each of the two networks, one about both, and what all stand on.
+
+mod headquarters;
+mod outpost;
+mod provider;
+mod stage;
+
+pub(crate) use headquarters::play as headquarters;
+pub(crate) use outpost::play as outpost;
+pub(crate) use provider::goes_away as the_provider_goes_away;
