@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use tokio::runtime::Runtime;
 use wickr_cluster::progress::step;
 use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service};
 
 use crate::browser::Browser;
-use crate::kubernetes::{Kubernetes, Place};
+use crate::kubernetes::{Condition, Kubernetes, Place};
 use crate::people::Person;
 use crate::programs::Programs;
 use crate::samples::repository;
@@ -32,7 +33,7 @@ pub const SYSTEM: &str = "wickr-system";
 
 const PROVIDER_HOST: &str = "sso.hq.example";
 const PROVIDER_PORT: u16 = 8443;
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// What stands, and how to reach it.
 pub struct Suite {
@@ -98,7 +99,7 @@ impl Suite {
         self.kubernetes.apply_path(&folder.join("namespace.yaml"))?;
         let namespace = NETWORK.namespace;
         let (secret, ca) = (self.client_secret(namespace), self.provider_ca(namespace)?);
-        self.kubernetes.apply(&format!("{secret}---\n{ca}"))?;
+        self.kubernetes.apply(&format!("{secret}\n---\n{ca}"))?;
         for file in ["network.yaml", "identity-provider.yaml"] {
             self.kubernetes.apply_path(&folder.join(file))?;
         }
@@ -107,7 +108,7 @@ impl Suite {
 
     /// Waits until the network is Ready.
     pub fn until_ready(&self) -> Result<()> {
-        self.kubernetes.wait(&NETWORK, "Ready", READY_WITHIN, |ready| ready.is_true()).map(drop)
+        self.kubernetes.wait(&NETWORK, "Ready", READY_WITHIN, Condition::is_true).map(drop)
     }
 
     /// What a person gives to `wickr login`.
@@ -157,18 +158,17 @@ impl Suite {
 
     /// The Secret with the client's secret, as manifests name it.
     pub fn client_secret(&self, namespace: &str) -> String {
-        format!(
-            "apiVersion: v1\nkind: Secret\nmetadata: {{name: idp, namespace: {namespace}}}\nstringData: {{secret: {CLIENT_SECRET}}}\n"
-        )
+        let data = json!({"secret": CLIENT_SECRET});
+        let metadata = json!({"name": "idp", "namespace": namespace});
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}).to_string()
     }
 
     /// The ConfigMap with the provider's CA, as manifests name it.
     pub fn provider_ca(&self, namespace: &str) -> Result<String> {
         let ca = fs::read_to_string(self.keycloak.ca()).context("reading the provider's CA")?;
-        let ca = ca.lines().map(|line| format!("    {line}\n")).collect::<String>();
-        Ok(format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: idp-ca, namespace: {namespace}}}\ndata:\n  ca.crt: |\n{ca}"
-        ))
+        let metadata = json!({"name": "idp-ca", "namespace": namespace});
+        let data = json!({"ca.crt": ca});
+        Ok(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}).to_string())
     }
 }
 
