@@ -36,6 +36,8 @@ pub enum FindingCode {
     NamespaceTaken,
     /// A referenced Secret is not there.
     SecretMissing,
+    /// A referenced Secret is one of the operator's own.
+    SecretReserved,
     /// A referenced ConfigMap is not there.
     ConfigMapMissing,
     /// A referenced object lacks the key.
@@ -64,7 +66,7 @@ impl Finding {
 
 impl FindingCode {
     /// All of them, for the reference.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NameTooLong,
         Self::Unreadable,
         Self::OutOfRange,
@@ -72,6 +74,7 @@ impl FindingCode {
         Self::DomainTaken,
         Self::NamespaceTaken,
         Self::SecretMissing,
+        Self::SecretReserved,
         Self::ConfigMapMissing,
         Self::KeyMissing,
         Self::Forbidden,
@@ -90,6 +93,7 @@ impl FindingCode {
             Self::DomainTaken => "DomainTaken",
             Self::NamespaceTaken => "NamespaceTaken",
             Self::SecretMissing => "SecretMissing",
+            Self::SecretReserved => "SecretReserved",
             Self::ConfigMapMissing => "ConfigMapMissing",
             Self::KeyMissing => "KeyMissing",
             Self::Forbidden => "Forbidden",

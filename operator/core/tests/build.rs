@@ -11,7 +11,7 @@ mod common;
 
 use common::{START, env};
 use wickr_base::Secret;
-use wickr_operator_core::network::{self, NetworkRefs};
+use wickr_operator_core::network::{self, GivenSecret, NetworkRefs};
 use wickr_operator_core::provider::{self, ProviderRefs, Referenced};
 use wickr_operator_core::{Lookup, NetworkResources};
 use wickr_operator_testkit::keys::{Issuers, data};
@@ -28,18 +28,15 @@ fn build(sample: &Sample) -> NetworkResources {
     let issuers = Issuers::new(&network.spec.domain, START);
     let public =
         issuers.public_tls(&network.spec.exposure.hostname, START, std::time::Duration::from_hours(24));
-    let refs = NetworkRefs {
-        provider: network.spec.sign_in.as_ref().map(|_| Lookup::Found(demo_provider())),
-        public_tls: network
-            .spec
-            .exposure
-            .tls
-            .secret_ref
-            .as_ref()
-            .map(|_| Lookup::Found(data(&public, &issuers.workload))),
-        root: Some(RootPin([0xab; 32])),
-        ..NetworkRefs::default()
-    };
+    let refs =
+        NetworkRefs {
+            provider: network.spec.sign_in.as_ref().map(|_| Lookup::Found(demo_provider())),
+            public_tls: network.spec.exposure.tls.secret_ref.as_ref().map(|_| {
+                Lookup::Found(GivenSecret { data: data(&public, &issuers.workload), network: None })
+            }),
+            root: Some(RootPin([0xab; 32])),
+            ..NetworkRefs::default()
+        };
     let valid = network::validate(&network, &refs, START)
         .unwrap_or_else(|findings| panic!("{}: {findings}", sample.name));
     network::build(&valid, &env())
@@ -69,6 +66,7 @@ fn every_accepted_provider_becomes_the_rehearsal_of_its_snapshot() {
             network: Lookup::Found(demo_network()),
             client_secret: Lookup::Found(Referenced {
                 version: "uid/1".to_owned(),
+                network: None,
                 value: Some(Secret::new("s3cret".to_owned())),
             }),
             ca_bundle: None,

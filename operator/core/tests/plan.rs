@@ -14,7 +14,9 @@ use std::time::Duration;
 use common::{START, World, names};
 use serde_json::json;
 use wickr_operator_api::v1alpha1::{DeletionPolicy, ManagedTls};
-use wickr_operator_core::network::{FinalizerChange, IssueReason, KeySlot, Plan, plan_removal, plan_text};
+use wickr_operator_core::network::{
+    FinalizerChange, GivenSecret, IssueReason, KeySlot, Plan, plan_removal, plan_text,
+};
 use wickr_operator_core::{HoldReason, Put, Role};
 use wickr_operator_testkit::keys::data;
 
@@ -176,7 +178,8 @@ fn a_managed_certificate_goes_when_another_is_given() {
         managed: None,
         secret_ref: Some(wickr_operator_api::v1alpha1::LocalReference { name: "chat-tls".to_owned() }),
     };
-    world.refs.public_tls = Some(wickr_operator_core::Lookup::Found(secret));
+    world.refs.public_tls =
+        Some(wickr_operator_core::Lookup::Found(GivenSecret { data: secret, network: None }));
     let plan = world.plan();
     let pruned: Vec<String> = plan.prune.iter().map(ToString::to_string).collect();
     assert_eq!(pruned, ["Secret hq/hq-public-tls"]);

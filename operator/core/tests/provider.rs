@@ -33,7 +33,7 @@ struct World {
 
 fn referenced(version: &str, value: &str) -> Lookup<Referenced> {
     let value = Some(Secret::new(value.to_owned()));
-    Lookup::Found(Referenced { version: version.to_owned(), value })
+    Lookup::Found(Referenced { version: version.to_owned(), network: None, value })
 }
 
 fn bundle() -> String {
@@ -315,12 +315,22 @@ fn everything_wrong_with_a_spec_is_found_at_once() {
 #[test]
 fn a_secret_without_the_key_and_one_that_may_not_be_read_are_told_apart() {
     let mut world = World::new();
-    world.refs.client_secret = Lookup::Found(Referenced { version: "s/1".to_owned(), value: None });
+    world.refs.client_secret =
+        Lookup::Found(Referenced { version: "s/1".to_owned(), network: None, value: None });
     assert_eq!(told(&world.report(), condition::READY), "False KeyMissing");
     world.refs.client_secret = Lookup::Unreadable("secrets \"idp\" is forbidden".to_owned());
     let status = world.report();
     assert_eq!(told(&status, condition::READY), "False Forbidden");
     assert!(message(&status, condition::READY).contains("secrets \"idp\" is forbidden"));
+}
+
+#[test]
+fn a_key_of_the_network_is_never_sent_to_a_provider() {
+    let mut world = World::new();
+    let value = Some(Secret::new("a private key".to_owned()));
+    let network = Some("hq".to_owned());
+    world.refs.client_secret = Lookup::Found(Referenced { version: "s/1".to_owned(), network, value });
+    assert_eq!(told(&world.report(), condition::READY), "False SecretReserved");
 }
 
 #[test]

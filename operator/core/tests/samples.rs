@@ -18,7 +18,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use proptest::prelude::*;
 use wickr_base::Secret;
 use wickr_operator_api::crds;
-use wickr_operator_core::network::{self, NetworkRefs};
+use wickr_operator_core::network::{self, GivenSecret, NetworkRefs};
 use wickr_operator_core::provider::{self, ProviderRefs, Referenced};
 use wickr_operator_core::{Live, Lookup};
 use wickr_operator_testkit::objects::{demo_network, demo_provider};
@@ -92,7 +92,7 @@ proptest! {
         let secret_ref = wickr_operator_api::v1alpha1::LocalReference { name: "x".to_owned() };
         network.spec.exposure.tls.secret_ref = Some(secret_ref);
         network.spec.exposure.tls.managed = None;
-        let refs = NetworkRefs { public_tls: Some(Lookup::Found(secret)), ..NetworkRefs::default() };
+        let refs = NetworkRefs { public_tls: Some(Lookup::Found(GivenSecret { data: secret, network: None })), ..NetworkRefs::default() };
         let refused = network::validate(&network, &refs, START);
         prop_assert!(refused.is_err_and(|findings| !findings.0.is_empty()));
         let _ = network::targets(&network);
@@ -107,7 +107,7 @@ proptest! {
         provider.spec.cidrs = vec![cidr];
         provider.spec.refresh_grace = grace;
         let value = Some(Secret::new(bundle));
-        let found = Lookup::Found(Referenced { version: "1".to_owned(), value });
+        let found = Lookup::Found(Referenced { version: "1".to_owned(), network: None, value });
         let refs = ProviderRefs {
             network: Lookup::Found(demo_network()), client_secret: found.clone(), ca_bundle: Some(found),
         };

@@ -15,7 +15,7 @@ use common::{START, World, container, message, pod, told};
 use serde_json::json;
 use wickr_base::UnixMillis;
 use wickr_operator_api::v1alpha1::LocalReference;
-use wickr_operator_core::network::{Neighbour, Outcome, condition, events, report};
+use wickr_operator_core::network::{GivenSecret, Neighbour, Outcome, condition, events, report};
 use wickr_operator_core::{Check, Disk, EventReason, Explained, FailureClass, Lookup, Poll, Role};
 
 fn ready(world: &mut World) -> String {
@@ -194,14 +194,26 @@ fn a_given_certificate_for_another_name_is_refused() {
         managed: None,
         secret_ref: Some(LocalReference { name: "chat-tls".to_owned() }),
     };
-    world.refs.public_tls = Some(Lookup::Found(secret.clone()));
+    world.refs.public_tls = Some(Lookup::Found(GivenSecret { data: secret.clone(), network: None }));
     let status = world.report(None);
     assert_eq!(told(&status, condition::READY), "False CertificateUnfit");
     assert!(message(&status, condition::READY).contains("\"other.example\", not for \"chat.hq.example\""));
     let mut keyless: BTreeMap<String, Vec<u8>> = secret;
     keyless.remove("ca.crt");
-    world.refs.public_tls = Some(Lookup::Found(keyless));
+    world.refs.public_tls = Some(Lookup::Found(GivenSecret { data: keyless, network: None }));
     assert_eq!(ready(&mut world), "False KeyMissing");
+}
+
+#[test]
+fn a_network_cannot_be_made_to_mount_its_own_root_key() {
+    let mut world = World::up();
+    world.network.spec.exposure.tls = wickr_operator_api::v1alpha1::PublicTls {
+        managed: None,
+        secret_ref: Some(LocalReference { name: "hq-root".to_owned() }),
+    };
+    let root = wickr_operator_testkit::keys::data(&world.issuers.root, &world.issuers.root);
+    world.refs.public_tls = Some(Lookup::Found(GivenSecret { data: root, network: Some("hq".to_owned()) }));
+    assert_eq!(ready(&mut world), "False SecretReserved");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 use wickr_base::Secret;
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
 use wickr_operator_core::provider::{ProviderRefs, ProviderSeen, Referenced};
-use wickr_operator_core::{Lookup, Poll, Role};
+use wickr_operator_core::{Lookup, Poll, Role, labels};
 use wickr_operator_kube::{Failure, Key, View};
 
 use crate::context::Context;
@@ -71,12 +71,17 @@ fn of_secret(object: &KubeSecret, key: &str) -> Referenced {
     let bytes = object.data.as_ref().and_then(|data| data.get(key));
     let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok());
     // A line break at the end is an accident of whoever made the Secret.
-    Referenced { version: version(object), value: text.map(|text| Secret::new(text.trim_end().to_owned())) }
+    let value = text.map(|text| Secret::new(text.trim_end().to_owned()));
+    Referenced { version: version(object), network: network(object), value }
 }
 
 fn of_map(object: &ConfigMap, key: &str) -> Referenced {
     let text = object.data.as_ref().and_then(|data| data.get(key)).cloned();
-    Referenced { version: version(object), value: text.map(Secret::new) }
+    Referenced { version: version(object), network: network(object), value: text.map(Secret::new) }
+}
+
+fn network(object: &impl kube::Resource) -> Option<String> {
+    object.labels().get(labels::NETWORK).cloned()
 }
 
 fn version(object: &impl kube::Resource) -> String {

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::ResourceExt as _;
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
-use wickr_operator_core::network::{Neighbour, NetworkRefs, NetworkSeen, SecretData};
+use wickr_operator_core::network::{GivenSecret, Neighbour, NetworkRefs, NetworkSeen};
 use wickr_operator_core::{
     Live as Children, Lookup, Names, NetworkResources, Poll, Role, SsoAnswer, labels, millis,
 };
@@ -86,12 +86,13 @@ async fn public_tls(
     view: &View,
     network: &WickrNetwork,
     key: &Key,
-) -> Result<Option<Lookup<SecretData>>, Failure> {
+) -> Result<Option<Lookup<GivenSecret>>, Failure> {
     let Some(secret) = &network.spec.exposure.tls.secret_ref else { return Ok(None) };
     let found = view.lookup::<Secret>(&Key::new(key.namespace.clone(), secret.name.clone())).await;
     let data = |secret: Secret| {
+        let network = secret.labels().get(labels::NETWORK).cloned();
         let data = secret.data.unwrap_or_default();
-        data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect::<SecretData>()
+        GivenSecret { data: data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect(), network }
     };
     Ok(Some(map(lookup(found)?, data)))
 }

@@ -23,7 +23,7 @@ pub use keys::{
 };
 pub use plan::{FinalizerChange, IssueReason, KeyToIssue, Plan, Push, plan};
 pub use plan_text::plan_text;
-pub use refs::{Neighbour, NetworkRefs, SecretData};
+pub use refs::{GivenSecret, Neighbour, NetworkRefs, SecretData};
 pub use removal::{Removal, plan_removal};
 pub use seen::{CertificateSeen, DOCUMENT_KEY, DocumentSeen, KeyContent, KeySeen, NetworkSeen, ROOT_KEY};
 pub use sizing::Sizes;

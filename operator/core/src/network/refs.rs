@@ -1,6 +1,7 @@
 //! What a network's spec points at, and the other networks: gathered by the driver, judged by `validate`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::api::storage::v1::StorageClass;
 use wickr_base::UnixMillis;
@@ -12,6 +13,22 @@ use crate::Lookup;
 /// A Secret's data.
 pub type SecretData = BTreeMap<String, Vec<u8>>;
 
+/// A Secret that a spec names.
+#[derive(Clone, PartialEq)]
+pub struct GivenSecret {
+    /// Its data.
+    pub data: SecretData,
+    /// Its label `wickr.dev/network`: such a Secret holds keys that only the operator hands out.
+    pub network: Option<String>,
+}
+
+/// Names of keys only: there is a private key in it.
+impl fmt::Debug for GivenSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.data.keys()).finish()
+    }
+}
+
 /// What a network's spec points at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkRefs {
@@ -20,7 +37,7 @@ pub struct NetworkRefs {
     /// Every other IdentityProvider whose `spec.networkRef` names this network.
     pub other_providers: Vec<IdentityProvider>,
     /// `spec.exposure.tls.secretRef`, read by name; `None` when the spec names none.
-    pub public_tls: Option<Lookup<SecretData>>,
+    pub public_tls: Option<Lookup<GivenSecret>>,
     /// Every storage class.
     pub storage_classes: Lookup<Vec<StorageClass>>,
     /// Every other network that the operator can see, being deleted or not.

@@ -13,7 +13,7 @@ use super::sizing::Sizes;
 use super::valid::{
     ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidNetwork, ValidStorage,
 };
-use super::{Neighbour, NetworkRefs, SecretData};
+use super::{GivenSecret, Neighbour, NetworkRefs, SecretData};
 use crate::drift::bytes;
 use crate::finding::{Finding, FindingCode, Findings};
 use crate::names::LONGEST;
@@ -186,7 +186,7 @@ fn port(number: i32, path: &str, findings: &mut Vec<Finding>) -> Option<u16> {
 
 fn public_tls(
     spec: &api::Exposure,
-    given: Option<&Lookup<SecretData>>,
+    given: Option<&Lookup<GivenSecret>>,
     now: UnixMillis,
     findings: &mut Vec<Finding>,
 ) -> Option<PublicTlsSource> {
@@ -208,7 +208,13 @@ fn public_tls(
         findings.push(Finding::new(path, code, message, hint));
     };
     let data = match given {
-        Some(Lookup::Found(data)) => data,
+        // Whoever may name a Secret need not be one who may see the network's keys.
+        Some(Lookup::Found(GivenSecret { network: Some(network), .. })) => {
+            let message = format!("Secret \"{secret}\" holds keys of network \"{network}\"");
+            refuse(FindingCode::SecretReserved, message, "name a Secret of your own, or use managed");
+            return None;
+        }
+        Some(Lookup::Found(given)) => &given.data,
         Some(Lookup::Missing) => {
             let hint = "create it with kubectl create secret tls and add ca.crt, or use managed";
             refuse(FindingCode::SecretMissing, format!("Secret \"{secret}\" is not there"), hint);

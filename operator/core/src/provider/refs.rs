@@ -21,6 +21,8 @@ pub struct ProviderRefs {
 pub struct Referenced {
     /// `uid/resourceVersion` of the object: what changes when its content does, without telling the content.
     pub version: String,
+    /// Its label `wickr.dev/network`: such an object holds what only the operator hands out.
+    pub network: Option<String>,
     /// The value; `None` when the object lacks the key.
     pub value: Option<Secret<String>>,
 }

@@ -200,7 +200,15 @@ fn referenced(
         findings.push(Finding::new(path, code, message, hint));
     };
     match lookup {
-        Lookup::Found(Referenced { version, value: Some(value) }) => Some((version.clone(), value.clone())),
+        // Its value would be sent to wherever the spec says.
+        Lookup::Found(Referenced { network: Some(network), .. }) => {
+            let message = format!("{object} holds keys of network \"{network}\"");
+            refuse(FindingCode::SecretReserved, message, "name an object of your own");
+            None
+        }
+        Lookup::Found(Referenced { version, value: Some(value), .. }) => {
+            Some((version.clone(), value.clone()))
+        }
         Lookup::Found(Referenced { value: None, .. }) => {
             refuse(
                 FindingCode::KeyMissing,
