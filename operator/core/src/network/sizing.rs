@@ -16,7 +16,7 @@ pub struct Sizes {
 const MIB: u64 = 1 << 20;
 /// Devices that a person is reckoned with.
 const DEVICES: u64 = 3;
-/// Memory for one connected device: TLS 22 KiB, WebSocket and queue cursor; measured in docs/performance.md.
+/// Memory for one connected device: buffers of TLS (about 22 KiB when idle) and WebSocket, and its queue cursors.
 const PER_DEVICE: u64 = 32 << 10;
 /// What a relay needs with nobody connected: store caches and buffers.
 const RELAY_BASE: u64 = 96 * MIB;
