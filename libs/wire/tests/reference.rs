@@ -1,7 +1,5 @@
 //! docs/reference/problems.md is made from the table in src/problem.rs. `WICKR_WRITE=1` writes it anew.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use std::fmt::Write as _;
 use std::path::Path;
 
