@@ -11,7 +11,7 @@ const DISCOVERY: &str = "/realms/hq/.well-known/openid-configuration";
 
 #[test]
 fn the_identity_provider_answers_under_its_own_name_and_survives_a_restart() {
-    let realm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/demo/keycloak-realm.json");
+    let realm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/demo/keycloak/realm.json");
     let mut keycloak = Keycloak::up(NAME, PORT, &realm).unwrap().tied().unwrap();
     let client = Client::trusting(&keycloak.ca()).unwrap();
     let ask = |path: &str| client.get((HOST, PORT).into(), NAME, path);

@@ -176,7 +176,7 @@ impl Suite {
 const CLIENT_SECRET: &str = "demo-secret-of-the-wickr-client";
 
 fn keycloak() -> Result<Keycloak> {
-    Keycloak::up(PROVIDER_HOST, PROVIDER_PORT, &repository().join("manifests/demo/keycloak-realm.json"))
+    Keycloak::up(PROVIDER_HOST, PROVIDER_PORT, &repository().join("manifests/demo/keycloak/realm.json"))
 }
 
 fn install(kubernetes: &Kubernetes) -> Result<()> {

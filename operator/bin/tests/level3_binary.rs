@@ -55,8 +55,7 @@ fn the_operator_becomes_ready_counts_and_stops_when_told() {
     ]);
     let mut operator = Operator(command.stderr(Stdio::inherit()).spawn().unwrap());
 
-    let without =
-        until("the gates are told", || get(address, "/readyz"), "404 page not found");
+    let without = until("the gates are told", || get(address, "/readyz"), "404 page not found");
     assert!(without.contains("503") && without.contains("wickrnetworks.wickr.dev"), "{without}");
     for definition in wickr_operator_api::crds() {
         api.apply(&serde_json::to_string(&definition).unwrap()).unwrap();
