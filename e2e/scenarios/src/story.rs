@@ -76,6 +76,39 @@ impl<'a> Cast<'a> {
         Ok(format!("{killed} process killed by SIGKILL, the next message arrived"))
     }
 
+    /// Kills the relay `times` times while alice goes on sending; bob must get every message that was acknowledged, in
+    /// order and once.
+    pub fn talk_while_the_relay_is_killed(&mut self, times: u64, limit: Duration) -> Result<String> {
+        let mut acknowledged = Vec::new();
+        for round in 0..times {
+            for number in 0..5 {
+                let text = format!("round {round} message {number}");
+                let sent = self.alice.json(&["send", &self.room, &text])?;
+                ensure!(
+                    sent.last().is_some_and(|sent| sent["state"] == "acknowledged"),
+                    "not acknowledged: {sent:?}"
+                );
+                acknowledged.push(text);
+                if number == 2 {
+                    self.suite.kubernetes.kill(NETWORK.namespace, "hq-relay-0", "wickr-server")?;
+                }
+            }
+        }
+        for text in &acknowledged {
+            let heard = self.listening.until("the next message", limit, |_| true)?;
+            ensure!(
+                heard["text"] == text.as_str(),
+                "\"{}\" came where \"{text}\" was expected",
+                heard["text"]
+            );
+            self.said.push((text.clone(), heard));
+        }
+        Ok(format!(
+            "{} acknowledged messages through {times} kills, each once and in order",
+            acknowledged.len()
+        ))
+    }
+
     /// Searches what the relay could see: its volume, and the decrypted frames of both clients.
     pub fn search_what_the_relay_saw(&self) -> Result<String> {
         let frames = self.tap.recorded();
