@@ -199,6 +199,9 @@ impl World {
         shutdown.begin();
         shutdown.close();
         running.await.unwrap();
+        // The engine's own threads let go of the store a moment later; as a process they would be gone.
+        let lock = std::fs::File::open(self.relay_data().join("queue.lock")).unwrap();
+        tokio::task::spawn_blocking(move || lock.lock()).await.unwrap().unwrap();
     }
 
     /// The person signs in at the provider and types the code.
