@@ -92,6 +92,5 @@ async fn when_several_change_a_room_at_once_each_change_comes_about() {
     }
     for phone in &everybody {
         arrives(phone.client(), &room, "I am frank@hq.example").await;
-        assert!(phone.client().status().unwrap().notices.is_empty());
     }
 }
