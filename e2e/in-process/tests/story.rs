@@ -107,8 +107,10 @@ async fn who_leaves_is_removed_by_another_and_reads_no_further() {
     alice.client().invite(&room, &bob.handle()).await.unwrap();
     alice.client().invite(&room, &carol.handle()).await.unwrap();
     // What bob says before he knows of carol is not sealed to her.
-    until(bob.client(), "carol", |client| client.room(&room).unwrap().is_some_and(|known| known.devices == 3))
-        .await;
+    until(bob.client(), "carol", |client| {
+        client.room(&room).unwrap().is_some_and(|known| known.devices == 3)
+    })
+    .await;
     bob.says_durably(&room, "goodbye").await;
     arrives(carol.client(), &room, "goodbye").await;
     bob.client().leave(&room).await.unwrap();
