@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use wickr_cluster::until;
 use wickr_scenarios::kubernetes::{Kubernetes, Place};
@@ -72,29 +72,38 @@ impl Headquarters<'_> {
         Ok((alice, room))
     }
 
+    /// On a busy machine a service may miss a deadline meanwhile, which is news: so one of three starts has to be quiet.
     fn an_operator_that_starts_anew_writes_nothing(&self) -> Result<()> {
-        let before = self.versions()?;
-        ensure!(before.len() > 20, "these are too few to be all: {:?}", before.keys());
+        let mut written = Vec::new();
+        for _ in 0..3 {
+            self.network.is_well("Ready")?;
+            let before = self.versions()?;
+            ensure!(before.len() > 20, "these are too few to be all: {:?}", before.keys());
+            self.start_the_operator_anew()?;
+            let after = self.versions()?;
+            let same = |name: &str| before.get(name) == after.get(name);
+            written = before.keys().chain(after.keys()).filter(|name| !same(name)).cloned().collect();
+            if written.is_empty() {
+                return Ok(());
+            }
+        }
+        bail!("written again: {written:?}")
+    }
+
+    fn start_the_operator_anew(&self) -> Result<()> {
         let deployment = "deployment/wickr-operator";
         self.kubernetes().run(&["rollout", "restart", "-n", SYSTEM, deployment])?;
         self.kubernetes().run(&["rollout", "status", "-n", SYSTEM, deployment, "--timeout=60s"])?;
         until("passes over network and provider after all services were asked", HEALED, || {
-            let metrics = self.metrics()?;
+            // Its Service leads to the new pod a little later.
+            let metrics = self.metrics().unwrap_or_default();
             let counted = |name: &str, labels: &str| sum(&metrics, name, labels) >= 2.0;
             let passed = |controller: &str| {
                 counted("wickr_operator_reconciles_total", &format!("controller=\"{controller}\""))
             };
             let asked = sum(&metrics, "wickr_operator_polls_total", "") >= 4.0;
             Ok((asked && passed("network") && passed("identity-provider")).then_some(()))
-        })?;
-        let after = self.versions()?;
-        let changed: Vec<&String> = before
-            .iter()
-            .filter(|(name, version)| after.get(*name) != Some(version))
-            .map(|(name, _)| name)
-            .collect();
-        ensure!(changed.is_empty() && before.len() == after.len(), "written again: {changed:?}");
-        Ok(())
+        })
     }
 
     fn versions(&self) -> Result<BTreeMap<String, String>> {
