@@ -1,11 +1,14 @@
-//! A real Prometheus over the cluster: finds the pods by the API and scrapes what they say about themselves.
+//! A real Prometheus over the cluster: scrapes what the pods say about themselves, at their own addresses.
+//! (Debian's build has no service discovery for Kubernetes: the pods are looked up once, before it starts.)
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
-use wickr_cluster::{Cluster, HOST, Prometheus, until};
+use wickr_cluster::{HOST, Prometheus, until};
+
+use crate::kubernetes::Kubernetes;
 
 const PORT: u16 = 9091;
 
@@ -13,22 +16,27 @@ const PORT: u16 = 9091;
 pub struct Monitoring(Prometheus);
 
 impl Monitoring {
-    /// Starts one for a cluster; it ends when this is dropped.
-    pub fn start(cluster: &Cluster) -> Result<Self> {
+    /// Starts one for the pods that now run in these namespaces; it ends when this is dropped.
+    pub fn start(kubernetes: &Kubernetes, namespaces: &[&str]) -> Result<Self> {
+        let mut jobs = String::new();
+        for namespace in namespaces {
+            for pod in kubernetes.list(namespace, "pods")? {
+                let (name, address) = (&pod["metadata"]["name"], &pod["status"]["podIP"]);
+                let ports = pod["spec"]["containers"][0]["ports"].as_array().cloned().unwrap_or_default();
+                let Some(port) = ports.iter().find(|port| port["name"] == "metrics") else { continue };
+                let address = address.as_str().with_context(|| format!("pod {name} has no address"))?;
+                jobs += &format!(
+                    "      - {{targets: [\"{address}:{}\"], labels: {{namespace: {namespace}, pod: {name}}}}}\n",
+                    port["containerPort"]
+                );
+            }
+        }
         let configuration = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: wickr
-    kubernetes_sd_configs: [{{role: pod, kubeconfig_file: {}}}]
-    relabel_configs:
-      - {{source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics, action: keep}}
-      - {{source_labels: [__meta_kubernetes_namespace], target_label: namespace}}
-      - {{source_labels: [__meta_kubernetes_pod_name], target_label: pod}}
-",
-            cluster.kubeconfig().display()
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wickr\n    static_configs:\n{jobs}"
         );
         let address = SocketAddr::from((HOST, PORT));
-        Ok(Self(Prometheus::up(&format!("prometheus-{}", cluster.name()), &configuration, address)?.tied()?))
+        let name = format!("prometheus-{}", kubernetes.cluster().name());
+        Ok(Self(Prometheus::up(&name, &configuration, address)?.tied()?))
     }
 
     /// The value of an expression that gives one number; `None` while there is no sample.

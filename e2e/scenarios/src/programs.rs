@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest::{SHA256, digest};
 use wickr_cluster::image;
 
 use crate::samples::repository;
@@ -19,17 +20,19 @@ pub struct Programs {
 /// An image archive and the name that pods ask for.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// Reference in manifests.
-    pub name: &'static str,
+    /// The program in it.
+    pub program: &'static str,
+    /// Reference in manifests; its tag tells the contents, so that a changed program is a changed image.
+    pub name: String,
     /// OCI archive.
     pub archive: PathBuf,
 }
 
 const PACKAGES: [&str; 4] = ["wickr-operator", "wickr-server", "wickr-cli", "wickr-operator-plugin"];
 
-const IMAGES: [(&str, &str, &str); 2] = [
-    ("wickr.local/wickr-operator:dev", "wickr-operator", "Reconciles networks and identity providers"),
-    ("wickr.local/wickr-server:dev", "wickr-server", "Relay and sign-in of a network"),
+const IMAGES: [(&str, &str); 2] = [
+    ("wickr-operator", "Reconciles networks and identity providers"),
+    ("wickr-server", "Relay and sign-in of a network"),
 ];
 
 impl Programs {
@@ -61,16 +64,20 @@ impl Programs {
     pub fn images(&self) -> Result<Vec<Built>> {
         IMAGES
             .iter()
-            .map(|(name, program, description)| {
+            .map(|(program, description)| {
+                let path = self.path(program);
+                let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+                let digest = hex::encode(digest(&SHA256, &bytes));
+                let name = format!("wickr.local/{program}:{}", &digest[..12]);
                 let labels = BTreeMap::from([
                     ("org.opencontainers.image.title".to_owned(), (*program).to_owned()),
                     ("org.opencontainers.image.description".to_owned(), (*description).to_owned()),
                     ("org.opencontainers.image.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
                     ("org.opencontainers.image.licenses".to_owned(), "Apache-2.0".to_owned()),
                 ]);
-                let archive = image::build(name, &self.path(program), &labels)
-                    .with_context(|| format!("building image {name}"))?;
-                Ok(Built { name, archive })
+                let archive =
+                    image::build(&name, &path, &labels).with_context(|| format!("building image {name}"))?;
+                Ok(Built { program, name, archive })
             })
             .collect()
     }

@@ -14,7 +14,7 @@ use crate::forward::Forward;
 use crate::monitoring::Monitoring;
 use crate::people::{Following, Person};
 use crate::search;
-use crate::suite::{HOSTNAME, NETWORK, RELAY_PORT, SSO_PORT, Suite};
+use crate::suite::{HOSTNAME, NETWORK, RELAY_PORT, SSO_PORT, SYSTEM, Suite};
 use crate::tap::{Identity, Tap};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -141,7 +141,7 @@ impl<'a> Cast<'a> {
 
     /// Lets a real Prometheus scrape the pods and asks it.
     pub fn scrape(&self) -> Result<String> {
-        let prometheus = Monitoring::start(self.suite.kubernetes.cluster())?;
+        let prometheus = Monitoring::start(&self.suite.kubernetes, &[NETWORK.namespace, SYSTEM])?;
         let scraped = "count(up{namespace=~\"hq|wickr-system\"} == 1)";
         let up = prometheus.until(scraped, Duration::from_secs(30), |up| up >= 3.0)?;
         let messages = prometheus.until("sum(wickr_relay_messages_total)", SOON, |count| count >= 1.0)?;

@@ -15,7 +15,7 @@ use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service};
 use crate::browser::Browser;
 use crate::kubernetes::{Condition, Kubernetes, Place};
 use crate::people::Person;
-use crate::programs::Programs;
+use crate::programs::{Built, Programs};
 use crate::samples::repository;
 
 /// The network of `manifests/demo`.
@@ -71,7 +71,7 @@ impl Suite {
             images.iter().try_for_each(|image| cluster.load_image(&image.archive))
         })?;
         let kubernetes = Kubernetes::new(&cluster);
-        step("operator, by Helm", || install(&kubernetes))?;
+        step("operator, by Helm", || install(&kubernetes, &images))?;
         let home = home(name);
         fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -179,13 +179,17 @@ fn keycloak() -> Result<Keycloak> {
     Keycloak::up(PROVIDER_HOST, PROVIDER_PORT, &repository().join("manifests/demo/keycloak/realm.json"))
 }
 
-fn install(kubernetes: &Kubernetes) -> Result<()> {
+fn install(kubernetes: &Kubernetes, images: &[Built]) -> Result<()> {
     let chart = repository().join("charts/wickr-operator");
     let output = kubernetes
         .cluster()
         .helm()
         .args(["upgrade", "--install", "wickr-operator"])
         .arg(chart)
+        .args(images.iter().flat_map(|image| {
+            let value = image.program.trim_start_matches("wickr-");
+            ["--set".to_owned(), format!("image.{value}={}", image.name)]
+        }))
         .args(["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "90s"])
         .output()
         .context("starting helm")?;
