@@ -23,7 +23,10 @@ pub(crate) fn run(arguments: &Backup) -> Result<()> {
         Which::Sso(config) => {
             let file = to.join(DATABASE);
             if file.exists() {
-                bail!("\"{}\" is there already: name another directory, a copy is never overwritten", file.display());
+                bail!(
+                    "\"{}\" is there already: name another directory, a copy is never overwritten",
+                    file.display()
+                );
             }
             start::runtime()?
                 .block_on(wickr_store_sql::backup(&config.data, &file))

@@ -12,8 +12,13 @@ use crate::which::Which;
 pub(crate) fn run(arguments: &Restore) -> Result<()> {
     match Which::read(&arguments.config.config)? {
         Which::Relay(config) => {
-            let done = wickr_store_log::restore(&arguments.from, &config.data, &SystemRng).context("restoring the relay")?;
-            let next = if done.in_place { "in place: start the relay" } else { "takes effect when the relay starts again" };
+            let done = wickr_store_log::restore(&arguments.from, &config.data, &SystemRng)
+                .context("restoring the relay")?;
+            let next = if done.in_place {
+                "in place: start the relay"
+            } else {
+                "takes effect when the relay starts again"
+            };
             start::say(&format!("{} records, incarnation {}; {next}", done.records, done.incarnation))
         }
         Which::Sso(config) => {

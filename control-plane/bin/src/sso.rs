@@ -14,7 +14,8 @@ use crate::start;
 pub(crate) fn run(config: &Path) -> Result<()> {
     let config = SsoConfig::read(config)?;
     start::runtime()?.block_on(async {
-        let directory = SqliteDirectory::open(&config.data, &SystemRng).await.context("opening the directory")?;
+        let directory =
+            SqliteDirectory::open(&config.data, &SystemRng).await.context("opening the directory")?;
         let surroundings = Surroundings {
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),

@@ -18,7 +18,8 @@ pub(crate) enum Which {
 impl Which {
     /// Reads the file; an error is the one of the service that its section names.
     pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading \"{}\"", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("reading \"{}\"", file.display()))?;
         if text.lines().any(|line| line.starts_with("sso:")) {
             return Ok(Self::Sso(SsoConfig::read(file)?));
         }

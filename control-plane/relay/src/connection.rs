@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
-use futures::{SinkExt as _, StreamExt as _};
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wickr_base::Seq;
@@ -22,6 +22,9 @@ use crate::room::Room;
 
 /// Messages of one device that may be on their way to the disk; above it nothing more is read from its socket.
 const IN_FLIGHT: usize = 1024;
+
+/// Messages that are taken in before the outbox is looked at again.
+const BURST: usize = 32;
 
 /// Rare requests of one device that run at the same time.
 const RARE: usize = 4;
@@ -99,13 +102,10 @@ impl Session {
         loop {
             let may_read = shared.in_flight.load(Ordering::Relaxed) < IN_FLIGHT;
             let behind = self.inbox || !self.behind.is_empty();
+            // Without order, so that a device that sends much and one that gets much are both heard.
             tokio::select! {
-                biased;
                 () = shared.filled() => self.write_out().await?,
-                message = self.socket.next(), if may_read => match message {
-                    Some(Ok(message)) => self.read(message).await?,
-                    _ => return Err(Over),
-                },
+                message = self.socket.next(), if may_read => self.read_burst(message).await?,
                 () = std::future::ready(()), if behind || self.resuming => self.catch_up().await?,
             }
         }
@@ -204,6 +204,21 @@ impl Session {
         if finished {
             self.behind.remove(&room);
         }
+    }
+
+    /// Takes in a message and those that have come with it.
+    async fn read_burst(&mut self, first: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+        let mut next = first;
+        for _ in 0..BURST {
+            let Some(Ok(message)) = next else { return Err(Over) };
+            self.read(message).await?;
+            match self.socket.next().now_or_never() {
+                Some(after) => next = after,
+                None => return Ok(()),
+            }
+        }
+        let Some(Ok(message)) = next else { return Err(Over) };
+        self.read(message).await
     }
 
     async fn read(&mut self, message: Message) -> Result<(), Over> {

@@ -69,7 +69,11 @@ impl Person {
 
     /// The command as a person types it.
     pub fn line(&self) -> String {
-        let mut words = vec!["wickr".to_owned(), "--profile".to_owned(), self.profile.display().to_string()];
+        let mut words = vec![
+            self.program.display().to_string(),
+            "--profile".to_owned(),
+            self.profile.display().to_string(),
+        ];
         words.extend(self.resolve.iter().flat_map(|entry| ["--resolve".to_owned(), entry.clone()]));
         words.join(" ")
     }
