@@ -18,21 +18,23 @@ pub struct Monitoring(Prometheus);
 impl Monitoring {
     /// Starts one for the pods that now run in these namespaces; it ends when this is dropped.
     pub fn start(kubernetes: &Kubernetes, namespaces: &[&str]) -> Result<Self> {
-        let mut jobs = String::new();
+        let mut jobs = Vec::new();
         for namespace in namespaces {
             for pod in kubernetes.list(namespace, "pods")? {
                 let (name, address) = (&pod["metadata"]["name"], &pod["status"]["podIP"]);
                 let ports = pod["spec"]["containers"][0]["ports"].as_array().cloned().unwrap_or_default();
                 let Some(port) = ports.iter().find(|port| port["name"] == "metrics") else { continue };
                 let address = address.as_str().with_context(|| format!("pod {name} has no address"))?;
-                jobs += &format!(
-                    "      - {{targets: [\"{address}:{}\"], labels: {{namespace: {namespace}, pod: {name}}}}}\n",
+                let labels = format!("{{namespace: {namespace}, pod: {name}}}");
+                jobs.push(format!(
+                    "{{targets: [\"{address}:{}\"], labels: {labels}}}",
                     port["containerPort"]
-                );
+                ));
             }
         }
         let configuration = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n  - job_name: wickr\n    static_configs:\n{jobs}"
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{{job_name: wickr, static_configs: [{}]}}]\n",
+            jobs.join(", ")
         );
         let address = SocketAddr::from((HOST, PORT));
         let name = format!("prometheus-{}", kubernetes.cluster().name());
