@@ -7,7 +7,6 @@ use wickr_relay::RelayConfig;
 use wickr_sso::SsoConfig;
 
 /// A service's configuration.
-#[expect(clippy::large_enum_variant, reason = "one exists, for as long as a command runs")]
 pub(crate) enum Which {
     /// The relay's.
     Relay(RelayConfig),

@@ -1,7 +1,5 @@
 //! The binary itself against a real API server: it starts, says that it is ready and why not, counts, and stops when told.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not find fails it")]
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

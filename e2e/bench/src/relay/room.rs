@@ -114,7 +114,6 @@ impl Pair {
             room: group.room.to_string(),
             group_info: room.group_info().context("signing a GroupInfo")?.into(),
             tree: room.tree().context("exporting the tree")?.into(),
-            ..CreateRoom::default()
         };
         from.ask(client_frame::Body::CreateRoom(create)).await.context("creating a room")?;
 
