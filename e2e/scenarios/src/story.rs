@@ -83,14 +83,19 @@ impl<'a> Cast<'a> {
         for round in 0..times {
             for number in 0..5 {
                 let text = format!("round {round} message {number}");
-                let sent = self.alice.json(&["send", &self.room, &text])?;
+                let sent = self.alice.json(&["send", "--wait", "90s", &self.room, &text])?;
                 ensure!(
                     sent.last().is_some_and(|sent| sent["state"] == "acknowledged"),
                     "not acknowledged: {sent:?}"
                 );
                 acknowledged.push(text);
                 if number == 2 {
-                    self.suite.kubernetes.kill(NETWORK.namespace, "hq-relay-0", "wickr-server")?;
+                    let kubernetes = &self.suite.kubernetes;
+                    kubernetes.kill(NETWORK.namespace, "hq-relay-0", "wickr-server")?;
+                    // A new pod at once: kubelet would let a container that ends again and again wait for minutes.
+                    let delete =
+                        ["delete", "pod", "hq-relay-0", "--force", "--grace-period=0", "--wait=false"];
+                    kubernetes.run(&[&["-n", NETWORK.namespace], &delete[..]].concat())?;
                 }
             }
         }
@@ -157,14 +162,14 @@ impl<'a> Cast<'a> {
     }
 
     fn alice_says(&mut self, text: &str) -> Result<Value> {
-        self.alice.run(&["send", &self.room, text])?;
+        self.alice.run(&["send", "--wait", "90s", &self.room, text])?;
         let heard = self.listening.until_text(text, SOON)?;
         self.said.push((text.to_owned(), heard.clone()));
         Ok(heard)
     }
 
     fn bob_says(&mut self, text: &str) -> Result<Value> {
-        self.bob.run(&["send", &self.room, text])?;
+        self.bob.run(&["send", "--wait", "90s", &self.room, text])?;
         let heard = self.reading.until_text(text, SOON)?;
         self.said.push((text.to_owned(), heard.clone()));
         Ok(heard)
