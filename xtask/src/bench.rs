@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use wickr_cluster::prerequisites::packages;
-use wickr_cluster::progress;
+use wickr_steps::packages::packages;
+use wickr_steps::progress;
 
 use crate::cargo::{cargo, pass};
 

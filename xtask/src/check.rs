@@ -9,7 +9,7 @@ mod size;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use wickr_cluster::progress;
+use wickr_steps::progress;
 
 /// Check what can be told without running anything.
 #[derive(Args, Default)]

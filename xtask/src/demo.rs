@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use wickr_cluster::progress;
+use wickr_steps::progress;
 
 use crate::cargo::{cargo, pass};
 

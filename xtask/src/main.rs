@@ -1,8 +1,4 @@
 //! The project's own commands, a file each. What they do with clusters is in `e2e/cluster`.
-#![expect(
-    clippy::print_stdout,
-    reason = "a command's results go to standard output, its progress to standard error"
-)]
 
 mod bench;
 mod cargo;
@@ -14,7 +10,7 @@ mod test;
 use std::process::ExitCode;
 
 use clap::Parser;
-use wickr_cluster::progress;
+use wickr_steps::progress;
 
 /// Build, test and run this project.
 #[derive(Parser)]
@@ -32,7 +28,7 @@ fn main() -> ExitCode {
         Xtask::Bench(arguments) => bench::run(&arguments),
         Xtask::Demo(arguments) => demo::run(&arguments),
         Xtask::Check(arguments) => check::run(&arguments),
-        Xtask::Cluster(arguments) => cluster::run(arguments),
+        Xtask::Cluster(arguments) => cluster::run(&arguments),
         Xtask::Test(arguments) => test::run(&arguments),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use cargo_metadata::Target;
 use clap::Args;
-use wickr_cluster::progress;
+use wickr_steps::progress;
 
 use crate::cargo::{cargo, metadata, pass};
 use crate::check;

@@ -1,12 +1,11 @@
 //! Real Kubernetes clusters, an identity provider and Prometheus for tests, on one Linux machine. Test infrastructure:
-//! errors are `anyhow`, calls block. `cargo xtask cluster` is its command line; scenarios use it as a library.
+//! errors are `anyhow`, calls block. `cargo xtask cluster` is its command line (src/bin/cluster.rs); scenarios use it as a library.
 
 mod addons;
 mod apiserver;
 mod binaries;
 mod cgroup;
 mod cluster;
-mod command;
 mod containerd;
 mod control_plane;
 mod controllers;
@@ -27,7 +26,6 @@ mod paths;
 mod pki;
 pub mod prerequisites;
 mod process;
-pub mod progress;
 mod prometheus;
 mod record;
 mod remove;
@@ -52,3 +50,5 @@ pub use prometheus::Prometheus;
 pub use service::Service;
 pub use small_volume::SmallVolume;
 pub use wait::until;
+use wickr_steps::command;
+pub use wickr_steps::progress;

@@ -1,17 +1,8 @@
-//! Where things are kept: builds in the user's cache, running clusters and services below `/var/lib/wickr`.
+//! Where things are kept: running clusters and services below `/var/lib/wickr`, builds in the user's cache.
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-
-/// Builds, downloads and images, each in a folder named by its content: `${XDG_CACHE_HOME:-$HOME/.cache}/wickr`.
-pub fn cache() -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    Ok(base
-        .context("neither XDG_CACHE_HOME nor HOME is set: set one, the cluster's programs are kept there")?
-        .join("wickr"))
-}
+pub use wickr_steps::cache;
 
 /// State of what runs. It goes away with the last cluster and service.
 pub(crate) fn state() -> PathBuf {

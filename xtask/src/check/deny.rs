@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use anyhow::Result;
-use wickr_cluster::{cache, progress};
+use wickr_steps::{cache, progress};
 
 use crate::cargo::{cargo, pass, root};
 

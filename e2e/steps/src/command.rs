@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// A command with its arguments in one go.
-pub(crate) fn command<S: AsRef<OsStr>>(
+pub fn command<S: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = S>,
 ) -> Command {
@@ -17,14 +17,14 @@ pub(crate) fn command<S: AsRef<OsStr>>(
 }
 
 /// Runs to the end and gives standard output; a failure carries both outputs.
-pub(crate) fn run(command: &mut Command) -> Result<String> {
+pub fn run(command: &mut Command) -> Result<String> {
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("starting {}", line(command)))?;
     checked(command, &output)
 }
 
 /// As [`run`], with `input` on standard input.
-pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
+pub fn run_with_input(command: &mut Command, input: &str) -> Result<String> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -39,7 +39,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Result<Strin
 }
 
 /// The command as a person would type it.
-pub(crate) fn line(command: &Command) -> String {
+pub fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
