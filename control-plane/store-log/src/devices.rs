@@ -1,8 +1,8 @@
-//! Staging what devices hold: cursors and inboxes; and what becomes of a revoked device.
+//! Staging what devices hold: cursors, inboxes, how far their stores are; and what becomes of a revoked device.
 
 use fjall::Slice;
 use wickr_base::{DeviceId, Generation, RoomId, Seq};
-use wickr_store::queue::{Change, CursorMove, Outcome, RoomNumber, StoreError};
+use wickr_store::queue::{Change, CursorMove, DeviceRevision, Outcome, Refused, RoomNumber, StoreError};
 
 use crate::error::step;
 use crate::keys::{self, Meta};
@@ -32,6 +32,33 @@ impl Stage<'_> {
             self.put(cursor, Slice::from(holds.to_be_bytes()));
         }
         Ok(())
+    }
+
+    pub(crate) fn sign_in(&mut self, one: DeviceRevision) -> Result<Outcome, Stop> {
+        if self.get(&keys::revoked(one.device))?.is_some() {
+            return Err(Refused::Revoked(one.device).into());
+        }
+        match self.seen(one.device)? {
+            Some(seen) if one.revision <= seen => Err(Refused::OldStore { seen }.into()),
+            _ => {
+                self.put(keys::revision(one.device), Slice::from(one.revision.to_be_bytes()));
+                Ok(Outcome::Done)
+            }
+        }
+    }
+
+    pub(crate) fn note_revisions(&mut self, revisions: &[DeviceRevision]) -> Result<Outcome, Stop> {
+        for one in revisions {
+            let further = self.seen(one.device)?.is_none_or(|seen| one.revision > seen);
+            if further && self.get(&keys::revoked(one.device))?.is_none() {
+                self.put(keys::revision(one.device), Slice::from(one.revision.to_be_bytes()));
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn seen(&self, device: DeviceId) -> Result<Option<u64>, StoreError> {
+        self.get(&keys::revision(device))?.map(|value| records::number(&value)).transpose()
     }
 
     pub(crate) fn clear_inbox(&mut self, device: DeviceId, through: u64) -> Result<Outcome, Stop> {
@@ -77,6 +104,7 @@ impl Stage<'_> {
         }
         self.put(keys::revoked(device), Slice::from(self.now.0.to_be_bytes()));
         self.drop_pool(device)?;
+        self.remove(keys::revision(device));
         let mut rooms = Vec::new();
         for (number, part) in self.parts_of(device)? {
             if part.until.is_none()

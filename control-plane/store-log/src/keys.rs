@@ -21,6 +21,7 @@ mod tag {
     pub(super) const OWNER: u8 = 13;
     pub(super) const EXPIRY: u8 = 14;
     pub(super) const WAITING: u8 = 15;
+    pub(super) const REVISION: u8 = 16;
 }
 
 /// First byte of each key in the keyspace `large`.
@@ -171,6 +172,11 @@ pub(crate) fn all_revoked() -> [u8; 1] {
 
 /// The device of a `revoked` key.
 pub(crate) fn revoked_device(key: &[u8]) -> Option<DeviceId> {
+/// How far a device's own store was seen to be.
+pub(crate) fn revision(device: DeviceId) -> Slice {
+    key(&[&[tag::REVISION], device.as_bytes()])
+}
+
     Some(DeviceId::from_bytes(key.get(1..17)?.try_into().ok()?))
 }
 

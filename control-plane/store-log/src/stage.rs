@@ -66,6 +66,8 @@ impl<'a> Stage<'a> {
             Operation::Publish(publish) => self.publish(publish).map(Outcome::Pool),
             Operation::Claim { users, live_at } => self.claim(users, *live_at).map(Outcome::Claimed),
             Operation::Apply(change) => self.apply(*change).map(Outcome::Revoked),
+            Operation::SignIn(revision) => self.sign_in(*revision),
+            Operation::NoteRevisions(revisions) => self.note_revisions(revisions),
             Operation::Purge { at_most } => self.purge(*at_most),
             Operation::Canary => {
                 self.put(keys::meta(Meta::Canary), Slice::from(self.now.0.to_be_bytes()));

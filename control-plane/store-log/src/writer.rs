@@ -238,6 +238,7 @@ fn reopen(shared: &Shared, acknowledged: u64) -> Result<Arc<Tables>, OpenError> 
     Ok(tables)
 }
 
+/// What a full volume must not stop: who can't sign in and say what it holds makes no room.
 fn makes_room(operation: &Operation) -> bool {
     matches!(
         operation,
@@ -245,6 +246,8 @@ fn makes_room(operation: &Operation) -> bool {
             | Operation::Apply(_)
             | Operation::ClearInbox { .. }
             | Operation::MoveCursors(_)
+            | Operation::SignIn(_)
+            | Operation::NoteRevisions(_)
     )
 }
 
@@ -261,6 +264,7 @@ fn weight(operation: &Operation) -> usize {
             packages.map(|entry| entry.package.len() + 64).sum()
         }
         Operation::MoveCursors(moves) => moves.len() * 64,
+        Operation::NoteRevisions(revisions) => revisions.len() * 64,
         _ => 256,
     }
 }

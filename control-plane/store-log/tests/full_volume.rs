@@ -138,6 +138,11 @@ fn a_full_volume_refuses_what_is_new_and_still_takes_what_makes_room() {
         assert!(acknowledged > 60, "most of the volume can be used: {acknowledged} quarters of a MiB");
         let hold = volume.world.hold(&room, 0, 2);
         assert_eq!(volume.ask(hold.clone()), Ok(Outcome::Done));
+        assert_eq!(
+            volume.ask(volume.world.signs_in(0, 1)),
+            Ok(Outcome::Done),
+            "who can't come in can't hold"
+        );
 
         let filler = path.join("filler");
         std::fs::write(&filler, vec![1; 96 * MEBIBYTE]).unwrap_err();

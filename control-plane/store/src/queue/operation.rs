@@ -21,6 +21,10 @@ pub enum Operation {
         /// Up to which number.
         through: u64,
     },
+    /// A device signs in with its own store at a revision, which must be higher than any that was seen of it.
+    SignIn(DeviceRevision),
+    /// Devices' own stores have come as far as this.
+    NoteRevisions(Vec<DeviceRevision>),
     /// Adds to a device's key packages.
     Publish(Box<Publish>),
     /// Takes one package of each device of each user; none is given that ends at or before `live_at`.
@@ -69,6 +73,16 @@ pub struct CursorMove {
     pub room: RoomNumber,
     /// Up to where.
     pub seq: Seq,
+}
+
+/// How far a device's own store has come. It only ever rises there; a store that comes back with less is a copy of
+/// an earlier time, and the keys in it have been used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceRevision {
+    /// Whose store.
+    pub device: DeviceId,
+    /// Its revision, from 1.
+    pub revision: u64,
 }
 
 /// One key package and the end of its life.

@@ -71,6 +71,11 @@ pub enum Refused {
     Full(DeviceId),
     /// The device is revoked.
     Revoked(DeviceId),
+    /// The device's store is not further than it was seen to be: it is a copy of an earlier time.
+    OldStore {
+        /// The highest revision that was seen.
+        seen: u64,
+    },
 }
 
 /// How many key packages a device has to give.

@@ -3,13 +3,18 @@
 #![expect(missing_docs, reason = "each name is its sentence")]
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
 
+mod revisions;
+mod revocation;
+
+pub use revisions::*;
+pub use revocation::*;
+
 use std::time::Duration;
 
-use wickr_base::{Generation, Incarnation, MessageId, RoomId, SeededRng, Seq, UnixMillis};
+use wickr_base::{Generation, MessageId, RoomId, SeededRng, Seq, UnixMillis};
 
 use super::super::{
-    Change, ClaimedPackage, EntryKind, Followed, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome,
-    REMEMBERED, Refused, Room,
+    ClaimedPackage, EntryKind, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome, REMEMBERED, Refused, Room,
 };
 use super::driver::START;
 use super::{Driver, World};
@@ -301,45 +306,6 @@ pub fn time_never_goes_back_even_when_the_clock_does(driver: &mut Driver) {
     driver.reopen();
     assert_eq!(driver.store().now(), START.plus(HOUR));
     assert_eq!(driver.sequenced(world.message(&meta, 0, 3, None)).place.time, START.plus(HOUR));
-}
-
-pub fn a_revoked_device_is_due_for_removal_wherever_it_is(driver: &mut Driver) {
-    let world = World::new();
-    let first = begin(driver, &world, 0, 3);
-    begin(driver, &world, 1, 2);
-    begin(driver, &world, 2, 3);
-    let followed = Followed { incarnation: Incarnation([3; 16]), number: 5 };
-    let revoked = Change { followed, revoked: Some(world.device(2)) };
-    let due = driver.ask(Operation::Apply(revoked));
-    assert_eq!(due, Outcome::Revoked(vec![world.rooms[0].clone(), world.rooms[2].clone()]));
-    assert_eq!(driver.ask(Operation::Apply(revoked)), Outcome::Revoked(Vec::new()));
-    driver.reopen();
-    assert_eq!(driver.read(driver.store().followed()), Some(followed));
-    assert_eq!(driver.read(driver.store().revoked()), [world.device(2)]);
-    let mut rooms = driver.read(driver.store().rooms_with_removals());
-    rooms.sort();
-    let mut expected = vec![world.rooms[0].clone(), world.rooms[2].clone()];
-    expected.sort();
-    assert_eq!(rooms, expected);
-    assert_eq!(room(driver, &world.rooms[0]).removals, [world.device(2)]);
-    driver.sequenced(handshake(world.commit(&first, 0, 1, &[], &[2])));
-    assert_eq!(room(driver, &world.rooms[0]).removals, []);
-    assert_eq!(driver.read(driver.store().rooms_with_removals()), [world.rooms[2].clone()]);
-}
-
-pub fn a_revoked_device_can_not_come_back(driver: &mut Driver) {
-    let world = World::new();
-    let meta = begin(driver, &world, 0, 1);
-    driver.ask(world.publish(2, "ab", true, LATER));
-    let followed = Followed { incarnation: Incarnation([3; 16]), number: 1 };
-    let revocation = Operation::Apply(Change { followed, revoked: Some(world.device(2)) });
-    let join = handshake(world.commit(&meta, 0, 1, &[2], &[]));
-    let outcomes = driver.ask_all(vec![revocation, join]);
-    assert_eq!(outcomes[1], Outcome::Refused(Refused::Revoked(world.device(2))));
-    let claim = Operation::Claim { users: vec![world.people[2].0], live_at: START };
-    assert_eq!(driver.ask(claim), Outcome::Claimed(super::super::Claimed::default()));
-    assert_eq!(driver.refused(world.publish(2, "c", false, LATER)), Refused::Revoked(world.device(2)));
-    assert_eq!(driver.refused(world.create(1, 2)), Refused::Revoked(world.device(2)));
 }
 
 pub fn a_person_has_at_most_so_many_live_rooms(driver: &mut Driver) {

@@ -37,6 +37,9 @@ macro_rules! queue_conformance {
             a_person_has_at_most_so_many_live_rooms
             a_log_is_read_in_bites
             the_oldest_undelivered_entry_is_found
+            a_device_signs_in_only_with_a_store_that_is_further_than_ever_seen
+            what_a_device_notes_while_connected_counts_at_its_next_sign_in
+            a_revoked_device_signs_in_with_no_store_at_all
             everything_is_there_after_opening_again
         }
     };

@@ -27,6 +27,10 @@ pub enum Step {
     Publish(usize, u8, bool, u8),
     /// Two claims at once.
     Claim(usize),
+    /// Somebody signs in with a store at that revision.
+    SignIn(usize, u64),
+    /// Somebody's store has come as far as that.
+    Note(usize, u64),
     /// A device is revoked.
     Revoke(usize),
     /// Something expired is removed.
@@ -53,6 +57,8 @@ pub fn steps(at_most: usize) -> impl Strategy<Value = Vec<Step>> {
         2 => (person.clone(), 0..4_u8, any::<bool>(), 0..72_u8)
             .prop_map(|(by, count, last, hours)| Step::Publish(by, count, last, hours)),
         2 => person.clone().prop_map(Step::Claim),
+        2 => (person.clone(), 1..9_u64).prop_map(|(by, revision)| Step::SignIn(by, revision)),
+        1 => (person.clone(), 1..9_u64).prop_map(|(by, revision)| Step::Note(by, revision)),
         1 => person.prop_map(Step::Revoke),
         2 => (0..5_usize).prop_map(Step::Purge),
         3 => (0..60_u16).prop_map(Step::Wait),
@@ -145,6 +151,8 @@ fn operations(
             let claim = Operation::Claim { users: vec![world.people[*by].0], live_at };
             vec![claim.clone(), claim]
         }
+        Step::SignIn(by, revision) => vec![world.signs_in(*by, *revision)],
+        Step::Note(by, revision) => vec![world.notes(&[(*by, *revision)])],
         Step::Revoke(by) => {
             *changes += 1;
             let followed = Followed { incarnation: Incarnation([1; 16]), number: *changes };

@@ -6,7 +6,8 @@ use wickr_base::{
 };
 
 use super::super::{
-    Append, At, CursorMove, EntryKind, Handshake, Next, Operation, PoolEntry, Publish, RoomMeta, Welcome,
+    Append, At, CursorMove, DeviceRevision, EntryKind, Handshake, Next, Operation, PoolEntry, Publish,
+    RoomMeta, Welcome,
 };
 
 /// Who and what there is; the same in every test.
@@ -105,6 +106,17 @@ impl World {
             one_time: names.bytes().map(|name| entry(Bytes::copy_from_slice(&[name]))).collect(),
             last_resort: last_resort.then(|| entry(Bytes::from_static(b"last resort"))),
         }))
+    }
+
+    /// Somebody's device signs in with its store at that revision.
+    pub fn signs_in(&self, person: usize, revision: u64) -> Operation {
+        Operation::SignIn(DeviceRevision { device: self.device(person), revision })
+    }
+
+    /// The stores of these people's devices have come as far as that.
+    pub fn notes(&self, revisions: &[(usize, u64)]) -> Operation {
+        let noted = |&(person, revision)| DeviceRevision { device: self.device(person), revision };
+        Operation::NoteRevisions(revisions.iter().map(noted).collect())
     }
 
     /// Somebody holds a room up to there.

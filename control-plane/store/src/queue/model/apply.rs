@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use wickr_base::{DeviceId, MemberUri, MessageId, Seq, UnixMillis, UserId};
 
 use super::super::{
-    Append, At, Change, Claimed, ClaimedPackage, CursorMove, Entry, EntryKind, Handshake, MAX_INBOX,
-    MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome, Place, PoolCount, PoolEntry, Publish, REMEMBERED,
-    Refused, RoomMeta, RoomNumber, Sequenced,
+    Append, At, Change, Claimed, ClaimedPackage, CursorMove, DeviceRevision, Entry, EntryKind, Handshake,
+    MAX_INBOX, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome, Place, PoolCount, PoolEntry, Publish,
+    REMEMBERED, Refused, RoomMeta, RoomNumber, Sequenced,
 };
 use super::{Part, Pool, RoomRecord, State, Submitted, Thing, Waiting};
 
@@ -24,6 +24,13 @@ impl State {
             }
             Operation::ClearInbox { device, through } => {
                 self.clear_inbox(*device, *through);
+                Ok(Outcome::Done)
+            }
+            Operation::SignIn(revision) => self.sign_in(*revision).map(|()| Outcome::Done),
+            Operation::NoteRevisions(revisions) => {
+                for one in revisions {
+                    self.note_revision(*one);
+                }
                 Ok(Outcome::Done)
             }
             Operation::Publish(publish) => self.publish(publish).map(Outcome::Pool),
@@ -215,6 +222,26 @@ impl State {
         }
     }
 
+    fn sign_in(&mut self, one: DeviceRevision) -> Result<(), Refused> {
+        if self.revoked.contains(&one.device) {
+            return Err(Refused::Revoked(one.device));
+        }
+        match self.revisions.get(&one.device) {
+            Some(&seen) if one.revision <= seen => Err(Refused::OldStore { seen }),
+            _ => {
+                self.revisions.insert(one.device, one.revision);
+                Ok(())
+            }
+        }
+    }
+
+    fn note_revision(&mut self, one: DeviceRevision) {
+        if !self.revoked.contains(&one.device) {
+            let seen = self.revisions.entry(one.device).or_default();
+            *seen = one.revision.max(*seen);
+        }
+    }
+
     fn publish(&mut self, publish: &Publish) -> Result<PoolCount, Refused> {
         if self.revoked.contains(&publish.device) {
             return Err(Refused::Revoked(publish.device));
@@ -258,6 +285,7 @@ impl State {
         let Some(revoked) = change.revoked.filter(|device| self.revoked.insert(*device)) else {
             return Outcome::Revoked(Vec::new());
         };
+        self.revisions.remove(&revoked);
         self.pools.retain(|(_, device), _| *device != revoked);
         let mut rooms = Vec::new();
         for (&(device, number), part) in &self.memberships {

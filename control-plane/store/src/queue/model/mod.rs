@@ -49,6 +49,7 @@ struct State {
     revoked: BTreeSet<DeviceId>,
     expiry: BTreeSet<(UnixMillis, Thing)>,
     followed: Option<Followed>,
+    revisions: HashMap<DeviceId, u64>,
     canary: Option<UnixMillis>,
 }
 
