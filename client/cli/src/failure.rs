@@ -16,6 +16,12 @@ use crate::exit::Exit;
 #[serde(transparent)]
 pub(crate) struct Failure(Box<Parts>);
 
+/// For codes that no command meets, or that this version doesn't know.
+const GENERIC: &str = "see why; ask the administrator which rule it is";
+
+const OLD_STORE: &str = "\"wickr login ADDRESS\" makes this profile a new device and keeps its history; then revoke \
+                         the old one, unless you use it elsewhere (\"wickr devices\")";
+
 /// Its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parts {
@@ -157,13 +163,28 @@ fn advice(error: &Error) -> (Exit, &'static str) {
     }
 }
 
-fn for_code(code: ProblemCode) -> (Exit, &'static str) {
+/// How the command ends on a refusal of that code, and what the person does next.
+pub(crate) fn for_code(code: ProblemCode) -> (Exit, &'static str) {
     use ProblemCode as Code;
     match code {
+        Code::OldStore => (Exit::NotSignedIn, OLD_STORE),
         Code::Unauthenticated | Code::SessionExpired | Code::SignInRefused | Code::DeviceRevoked => (
             Exit::NotSignedIn,
             "sign in again with \"wickr login ADDRESS\"; a revoked device needs \"wickr logout\" first",
         ),
+        Code::NotAMember => (Exit::NotFound, "somebody in the room can ask you in: wickr room invite"),
+        Code::Expired => (Exit::Refused, "send it again with a longer --expires"),
+        Code::DeviceLimit => (Exit::Refused, "revoke a device that nobody uses any more: wickr devices"),
+        Code::HandleTaken => (Exit::Refused, "tell the administrator: two accounts claim this handle"),
+        Code::AlreadyExists => (Exit::Refused, "see \"wickr status\": it is there already"),
+        Code::StaleEpoch | Code::StaleGeneration | Code::PendingRemoval => {
+            (Exit::Failed, "try again in a moment: the room has changed meanwhile")
+        }
+        Code::Malformed | Code::HandshakeEncrypted | Code::KeyPackageRefused | Code::CommitRefused => (
+            Exit::Refused,
+            "install the newest wickr; if it is the newest, report this, with what --verbose says",
+        ),
+        Code::Forbidden => (Exit::Refused, "ask the administrator: the network's rules don't let you"),
         Code::NotFound => (Exit::NotFound, "check how it is written; handles are name@domain"),
         Code::NoProvider | Code::ProviderUnreachable => {
             (Exit::Unreachable, "try again later, or tell the administrator: sign-in is out of service")
@@ -174,13 +195,27 @@ fn for_code(code: ProblemCode) -> (Exit, &'static str) {
         Code::TooLarge => (Exit::Refused, "send it in parts"),
         Code::NoKeyPackages => (Exit::Refused, "have them sign in and connect once, then try again"),
         Code::Internal => (Exit::Failed, "try again; tell the administrator if it goes on"),
-        _ => (Exit::Refused, "see the reason; ask the administrator which rule it is"),
+        _ => (Exit::Refused, GENERIC),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_refusal_that_a_command_can_meet_has_a_next_step_of_its_own() {
+        // Between the operator and the services.
+        let never = [
+            ProblemCode::RehearsalFailed,
+            ProblemCode::DocumentRefused,
+            // Polled for until it is over.
+            ProblemCode::SignInPending,
+        ];
+        for code in ProblemCode::ALL.iter().filter(|code| !never.contains(code)) {
+            assert_ne!(for_code(*code).1, GENERIC, "{code}");
+        }
+    }
 
     #[test]
     fn a_failure_has_four_parts() {

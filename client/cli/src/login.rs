@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use wickr_sdk::profile::{Profile, UnlockWith};
-use wickr_sdk::{Client, Environment, Prompt, SignIn, Way, sign_in};
+use wickr_sdk::{Client, Environment, Error, Prompt, SignIn, Way, sign_in};
 
 use crate::args::{Global, Login, Logout};
 use crate::exit::Exit;
@@ -41,14 +41,27 @@ pub(crate) async fn login(
     // One connection, so that others can ask this device in before its next command.
     let ready = tokio::time::timeout(std::time::Duration::from_secs(30), client.online()).await;
     client.stop().await;
+    let replaced = client.replaced();
+    if let Ok(Err(error @ Error::OldStore(_))) = &ready {
+        return Err(Failure::of("this profile can't go on as its device", &address, error));
+    }
     let shown = if global.json {
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "user": account.user, "device": account.device, "handle": account.handle, "domain": account.domain,
         });
+        if let Some(replaced) = replaced {
+            line["replaced"] = replaced.to_string().into();
+        }
         print(&format!("{line}\n"))
     } else {
         print(&format!("signed in as {} with device {}\n", account.handle, account.device))
     };
+    if let Some(replaced) = replaced {
+        let _ = screen.note(&format!(
+            "this profile was an old copy of device {replaced}: it is a new device now, with its history, and others \
+             ask it into rooms anew. If nobody uses the old one: wickr devices revoke {replaced}"
+        ));
+    }
     if !matches!(ready, Ok(Ok(()))) {
         let _ = screen
             .note("the relay could not be reached yet; others can ask you in once it was (\"wickr status\")");

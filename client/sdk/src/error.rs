@@ -61,6 +61,9 @@ pub enum Error {
     /// The session has ended, or the device was revoked.
     #[error("{0}")]
     SignedOut(String),
+    /// The relay has seen the device further than this store is: it is a copy of an earlier time.
+    #[error("{0}")]
+    OldStore(String),
     /// The profile is another network's.
     #[error("this profile belongs to the network \"{held}\", the address leads to \"{given}\"")]
     OtherNetwork {
@@ -140,6 +143,7 @@ impl Error {
         match self {
             Self::Sso(error) | Self::SignIn(SignInError::Sso(error)) => error.code(),
             Self::Relay(error) => error.code(),
+            Self::OldStore(_) => Some(ProblemCode::OldStore),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use wickr_base::{DeviceId, Seq};
-use wickr_store::queue::{CursorMove, Operation, RoomNumber};
+use wickr_store::queue::{CursorMove, DeviceRevision, Operation, RoomNumber};
 use wickr_wire::relay::Acknowledge;
 
 use crate::connection::Session;
@@ -20,6 +20,8 @@ pub(crate) const GATHER: Duration = Duration::from_millis(250);
 pub(crate) struct Acknowledged {
     cursors: Mutex<HashMap<(DeviceId, RoomNumber), Seq>>,
     inboxes: Mutex<HashMap<DeviceId, u64>>,
+    /// How far devices' own stores are, which must be known before any older copy of one signs in.
+    revisions: Mutex<HashMap<DeviceId, u64>>,
 }
 
 impl Session {
@@ -27,11 +29,21 @@ impl Session {
     pub(crate) fn acknowledge(&mut self, acknowledge: &Acknowledge, who: &Who) {
         for cursor in &acknowledge.cursors {
             let Some(number) = self.names.get(cursor.room.as_str()).copied() else { continue };
-            let Some(place) = self.places.get(&number) else { continue };
-            let held = Seq(cursor.seq).min(place.sent);
+            let place = self.places.get(&number).map(|place| place.sent);
+            let Some(sent) = place.or_else(|| self.left.get(&number).copied()) else { continue };
+            let held = Seq(cursor.seq).min(sent);
+            if self.left.get(&number).is_some_and(|last| held >= *last) {
+                self.left.remove(&number);
+                self.names.remove(cursor.room.as_str());
+            }
             let mut cursors = self.relay.acknowledged.cursors.lock();
             let gathered = cursors.entry((who.device, number)).or_insert(held);
             *gathered = held.max(*gathered);
+        }
+        if acknowledge.store_revision > 0 {
+            let mut revisions = self.relay.acknowledged.revisions.lock();
+            let gathered = revisions.entry(who.device).or_default();
+            *gathered = acknowledge.store_revision.max(*gathered);
         }
         let inbox = acknowledge.inbox.min(self.inbox_sent);
         if inbox > 0 {
@@ -45,6 +57,12 @@ impl Session {
 impl Relay {
     /// Hands in what was gathered. What the store does not take in now is acknowledged anew after a reconnect.
     pub(crate) fn write_acknowledged(&self) {
+        let revisions = std::mem::take(&mut *self.acknowledged.revisions.lock());
+        if !revisions.is_empty() {
+            // Before the cursors: what a device is no longer sent, no older copy of its store may come for.
+            let noted = revisions.into_iter().map(|(device, revision)| DeviceRevision { device, revision });
+            self.tell(Operation::NoteRevisions(noted.collect()));
+        }
         let cursors = std::mem::take(&mut *self.acknowledged.cursors.lock());
         if !cursors.is_empty() {
             let moves = cursors.into_iter().map(|((device, room), seq)| CursorMove { device, room, seq });

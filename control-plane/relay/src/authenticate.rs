@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use wickr_base::{MemberUri, UnixMillis};
+use wickr_base::{DeviceId, MemberUri, UnixMillis};
 use wickr_pki::check_device;
 use wickr_pki::session::{SessionError, check_session_token};
+use wickr_store::queue::{DeviceRevision, Operation};
 use wickr_wire::relay::Authenticate;
-use wickr_wire::{CHALLENGE_CONTEXT, ProblemCode};
+use wickr_wire::{ProblemCode, challenge_answer};
 
 use crate::connection::{Over, Session};
 use crate::outbox::Who;
@@ -29,6 +30,12 @@ impl Session {
             Err(refusal) => return self.answer(request, Err(refusal)).await,
         };
         let Proved { who, session, expires_at } = proved;
+        // On an open connection the store is the one that it was opened with.
+        if self.who.is_none()
+            && let Err(refusal) = self.relay.sign_in(who.device, proof.store_revision).await
+        {
+            return self.answer(request, Err(refusal)).await;
+        }
         self.shared.expires_at.store(expires_at.0, Ordering::Relaxed);
         *self.shared.session.lock() = Some((who.clone(), session));
         if self.who.is_none() {
@@ -45,6 +52,17 @@ impl Session {
 }
 
 impl Relay {
+    /// Durably, before anything of the device is touched: a copy of its store must not even end its connection.
+    async fn sign_in(&self, device: DeviceId, revision: u64) -> Result<(), Refusal> {
+        if revision == 0 {
+            return Err(Refusal::malformed("an Authenticate without a store_revision"));
+        }
+        // What the device has told on its open connection counts first.
+        self.write_acknowledged();
+        self.ask(Operation::SignIn(DeviceRevision { device, revision })).await?;
+        Ok(())
+    }
+
     fn check(&self, nonce: &[u8], proof: &Authenticate, before: Option<&Who>) -> Result<Proved, Refusal> {
         let refuse = |why: &str| Refusal::new(ProblemCode::Unauthenticated, why.to_owned());
         if before.is_none() {
@@ -66,7 +84,7 @@ impl Relay {
         }
         claims.check_key(&device.public_key).map_err(|error| refuse(&error.to_string()))?;
         let hash = digest(&SHA256, proof.session_token.as_bytes());
-        let signed = [CHALLENGE_CONTEXT, nonce, hash.as_ref()].concat();
+        let signed = challenge_answer(nonce, hash.as_ref(), proof.store_revision);
         device
             .public_key
             .verify_der(&signed, &proof.signature)

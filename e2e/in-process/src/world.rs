@@ -213,16 +213,21 @@ impl World {
     pub async fn sign_in(&self, person: &str, device: &str) -> Phone {
         let profile = Profile::at(self.folder.path().join(format!("{person}-{device}")));
         let environment = Environment { timings: timings(), ..Environment::system() };
+        let mut phone = Phone { profile, environment, client: None };
+        self.sign_in_again(&mut phone, person).await;
+        phone
+    }
+
+    /// The person signs in once more with a profile that is closed.
+    pub async fn sign_in_again(&self, phone: &mut Phone, person: &str) {
         let asked = SignIn { join: self.join(), way: Way::Code, unlock: UnlockWith::Nothing };
-        let client = sign_in(profile.own().unwrap(), asked, environment.clone(), |prompt| {
+        let owned = phone.profile.own().unwrap();
+        let client = sign_in(owned, asked, phone.environment.clone(), |prompt| {
             let Prompt::Code { code, .. } = prompt else { panic!("asked for a code, got {prompt:?}") };
             self.provider.approve(&code, person);
-        })
-        .await
-        .unwrap();
-        let phone = Phone { profile, environment, client: Some(client) };
+        });
+        phone.client = Some(client.await.unwrap());
         phone.online().await;
-        phone
     }
 }
 
@@ -244,11 +249,27 @@ impl Phone {
         self.client.take().unwrap().stop().await;
     }
 
+    /// Signs out and deletes what the profile holds.
+    pub async fn log_out(&mut self) {
+        self.client.take().unwrap().log_out().await.unwrap();
+    }
+
     /// Starts it again from what is on disk.
     pub async fn open(&mut self) {
         let owned = self.profile.own().unwrap();
         let client = Client::open(owned, &UnlockWith::Nothing, self.environment.clone()).await.unwrap();
         self.client = Some(client);
+    }
+
+    /// The profile as it is at this moment, copied while the client goes on, as a backup program does.
+    pub fn copy(&self) -> Self {
+        let name = format!("{}-copy", self.folder().file_name().unwrap().to_str().unwrap());
+        let profile = Profile::at(self.folder().with_file_name(name));
+        drop(profile.own().unwrap());
+        let store = rusqlite::Connection::open(self.profile.store()).unwrap();
+        store.execute("VACUUM INTO ?1", [profile.store().to_str().unwrap()]).unwrap();
+        std::fs::copy(self.profile.unlock(), profile.unlock()).unwrap();
+        Self { profile, environment: self.environment.clone(), client: None }
     }
 
     /// The folder of the profile.

@@ -49,6 +49,14 @@ impl Person {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {output:?}"))
     }
 
+    /// What a backup of the profile brings back later.
+    fn copy(&self) -> Self {
+        let copy = Self { folder: tempfile::tempdir().unwrap() };
+        let copied = Command::new("cp").arg("-a").args([self.profile(), copy.profile()]).status().unwrap();
+        assert!(copied.success());
+        copy
+    }
+
     fn goes_on(&self, arguments: &[&str]) -> Running {
         let mut child = self.command(arguments).stderr(Stdio::inherit()).spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
@@ -157,6 +165,43 @@ async fn people_talk_by_commands_and_read_along_while_they_send() {
         assert_eq!(bob.asks(&["room", "leave", "ops"])["room"], room);
         assert_eq!(bob.asks(&["logout", "--yes"])["signed_out"], true);
         assert_eq!(bob.run(&["whoami"]).status.code(), Some(3));
+        drop(world);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_restored_from_a_copy_says_so_and_becomes_a_new_device() {
+    let world = World::start().await;
+    at_the_command_line(move || {
+        let alice = Person::signs_in(&world, "alice");
+        alice.asks(&["room", "create", "ops"]);
+        alice.asks(&["send", "ops", "before"]);
+        let copy = alice.copy();
+        alice.asks(&["send", "ops", "since"]);
+
+        let refused = copy.run(&["send", "ops", "from the past"]);
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+        let error: Value = serde_json::from_slice(&refused.stderr).unwrap();
+        assert_eq!(error["error"]["code"], "old-store");
+        assert!(error["error"]["why"].as_str().unwrap().contains("copy of an earlier time"));
+        assert!(error["error"]["next"].as_str().unwrap().contains("wickr login"));
+        assert_eq!(copy.asks(&["read", "ops"])["text"], "before");
+        assert_eq!(copy.asks(&["status"])["connection"]["state"], "old-store");
+        let follow = copy.run(&["read", "--follow"]);
+        assert_eq!(follow.status.code(), Some(3), "{follow:?}");
+        assert_eq!(alice.asks(&["send", "ops", "goes on"])["state"], "acknowledged");
+
+        let old = alice.asks(&["whoami"])["device"].clone();
+        let mut login = copy.goes_on(&["login", &world.join().to_string()]);
+        world.approve(login.next()["user_code"].as_str().unwrap(), "alice");
+        let signed_in = login.next();
+        assert_eq!(signed_in["replaced"], old);
+        assert!(login.child.wait().unwrap().success());
+        assert_eq!(copy.asks(&["whoami"])["device"], signed_in["device"]);
+        assert_eq!(copy.asks(&["read", "--offline", "ops"])["text"], "before");
+        let revoked = copy.asks(&["devices", "revoke", old.as_str().unwrap()]);
+        assert_eq!(revoked["device"], old);
         drop(world);
     })
     .await;

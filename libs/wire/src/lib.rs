@@ -12,8 +12,8 @@ pub const SUBPROTOCOL: &str = "wickr.v1";
 /// Where the relay takes WebSockets on its public port.
 pub const CONNECT_PATH: &str = "/v1/connect";
 
-/// What a device signs (ECDSA P-256, DER) to answer a relay's challenge: this, the nonce, SHA-256 of the session token.
-pub const CHALLENGE_CONTEXT: &[u8] = b"wickr relay challenge v1\0";
+/// The beginning of what a device signs to answer a relay's challenge ([`challenge_answer`]).
+const CHALLENGE_CONTEXT: &[u8] = b"wickr relay challenge v2\0";
 
 /// Largest application message (MLSMessage bytes).
 pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
@@ -23,6 +23,12 @@ pub const MAX_HANDSHAKE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Largest WebSocket message either side accepts: one commit with its Welcome and GroupInfo, and framing.
 pub const MAX_FRAME_BYTES: usize = 3 * MAX_HANDSHAKE_BYTES + 64 * 1024;
+
+/// What a device signs (ECDSA P-256 with SHA-256, DER) to answer a relay's challenge: context, nonce (32 bytes), SHA-256
+/// of the session token (32 bytes), revision of its store (8 bytes, big-endian).
+pub fn challenge_answer(nonce: &[u8], token_sha256: &[u8], store_revision: u64) -> Vec<u8> {
+    [CHALLENGE_CONTEXT, nonce, token_sha256, &store_revision.to_be_bytes()].concat()
+}
 
 /// Frames between client and relay, package `wickr.relay.v1`.
 #[expect(missing_docs, reason = "generated; each message is documented in relay.proto")]

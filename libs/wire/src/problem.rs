@@ -86,6 +86,7 @@ problems! {
     HandshakeEncrypted = "handshake-encrypted", 422, "Handshakes must be public messages.";
     KeyPackageRefused = "key-package-refused", 422, "The key package is not valid for this device.";
     NoKeyPackages = "no-key-packages", 404, "The user has no device with a key package to give.";
+    OldStore = "old-store", 409, "The device's store is a copy of an earlier time.";
     Expired = "expired", 410, "The deadline has passed.";
     Draining = "draining", 503, "The service is shutting down; connect again.";
     StorageFull = "storage-full", 507, "The store has no space left.";

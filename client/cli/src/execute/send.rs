@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use wickr_base::UnixMillis;
-use wickr_sdk::{Client, Delivery};
+use wickr_sdk::{Client, Delivery, Error};
+use wickr_wire::ProblemCode;
 
 use super::{give, whole};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, for_code};
 use crate::outlet::Outlet;
 use crate::request::Send;
 use crate::room_name::{describe, find};
@@ -42,10 +43,18 @@ pub(super) async fn send(client: &Client, send: Send, outlet: &mut Outlet) -> Re
             give(outlet, line(Some(seq), SentState::Acknowledged)).await
         }
         Ok(Ok(Delivery::Refused { code, detail })) => {
-            let next = "see the reason; the message stays in \"wickr status\" and is not tried again";
-            let mut failure = Failure::new(Exit::Refused, what, &place, &detail, next);
+            let (exit, next) = match ProblemCode::parse(&code) {
+                Some(ProblemCode::OldStore) => for_code(ProblemCode::OldStore),
+                _ => (Exit::Refused, "see why; it stays in \"wickr status\" and is not tried again"),
+            };
+            let mut failure = Failure::new(exit, what, &place, &detail, next);
             failure.code = Some(code);
             Err(failure)
+        }
+        Ok(Err(Error::SignedOut(why))) => {
+            give(outlet, line(None, SentState::Kept)).await?;
+            let next = "sign in again with \"wickr login ADDRESS\": then it is sent";
+            Err(Failure::new(Exit::Kept, "the message is kept, not sent", &place, &why, next))
         }
         Ok(Err(error)) => Err(Failure::of(what, &place, &error)),
         Err(_) => {

@@ -97,5 +97,6 @@ pub(super) fn why_not_online(client: &Client) -> String {
         Connection::CatchingUp => "what was missed is still coming in".to_owned(),
         Connection::Offline { why } => format!("there is no connection: {why}"),
         Connection::SignedOut { why } => format!("the session has ended: {why}"),
+        Connection::OldStore { why } => why,
     }
 }

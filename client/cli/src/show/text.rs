@@ -88,6 +88,7 @@ fn one_status(status: &StatusLine) -> String {
         status.handle,
         status.uri,
         day(status.certificate_until),
+        Connection::OldStore { why } => format!("none, and none to come: {why}"),
         status.document,
     );
     if !status.rooms.is_empty() {

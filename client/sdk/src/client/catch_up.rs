@@ -2,13 +2,13 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use wickr_base::{Generation, Incarnation, RoomId, Seq, UnixMillis};
-use wickr_wire::CHALLENGE_CONTEXT;
 use wickr_wire::relay::{Authenticate, Challenge, Cursor, Resume, RoomState, Rooms, client_frame, reply};
+use wickr_wire::{ProblemCode, challenge_answer};
 
 use super::agenda::Task;
 use super::core::Core;
 use crate::Error;
-use crate::net::Link;
+use crate::net::{Link, LinkError};
 use crate::store::{Membership, Place, Repair, Room};
 
 impl Core {
@@ -16,7 +16,9 @@ impl Core {
     pub(super) async fn authenticate(&self, link: &Link, challenge: &Challenge) -> Result<(), Error> {
         let token = self.token().await?.token;
         let hash = digest(&SHA256, token.as_bytes());
-        let signed = [CHALLENGE_CONTEXT, &challenge.nonce, hash.as_ref()].concat();
+        // On disk first: whatever becomes of the answer, the next try is higher.
+        let store_revision = self.store.raise_revision()?;
+        let signed = challenge_answer(&challenge.nonce, hash.as_ref(), store_revision);
         let signature = self
             .key
             .sign_der(&signed)
@@ -25,9 +27,20 @@ impl Core {
             session_token: token,
             signature: signature.into(),
             certificate: self.account().certificate.into(),
+            store_revision,
         };
-        link.ask(client_frame::Body::Authenticate(proof)).await?;
-        Ok(())
+        match link.ask(client_frame::Body::Authenticate(proof)).await {
+            Ok(_) => Ok(()),
+            Err(LinkError::Refused(refusal)) => {
+                self.store.take_revision_back(store_revision)?;
+                if ProblemCode::parse(&refusal.code) == Some(ProblemCode::OldStore) {
+                    self.store.mark_old(&refusal.detail)?;
+                    return Err(Error::OldStore(refusal.detail));
+                }
+                Err(LinkError::Refused(refusal).into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks for everything after what is held here. Gives the rooms that the relay has this device in and that are not

@@ -162,6 +162,7 @@ impl Core {
             match (now.state, now.link) {
                 (Connection::Online, Some(link)) if link.is_open() => return Ok(link),
                 (Connection::SignedOut { why }, _) => return Err(Error::SignedOut(why)),
+                (Connection::OldStore { why }, _) => return Err(Error::OldStore(why)),
                 _ => {
                     let _ = connection.changed().await;
                 }

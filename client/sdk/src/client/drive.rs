@@ -20,6 +20,11 @@ use crate::store::Membership;
 
 /// Runs until told to stop, or until only a new sign-in helps.
 pub(super) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) {
+    // An unreadable store is told by the first thing that is asked of it.
+    if let Ok(Some(why)) = core.store.old() {
+        core.set_connection(Connection::OldStore { why }, None);
+        return;
+    }
     let mut failures = 0;
     loop {
         let mut was_online = false;
@@ -38,8 +43,8 @@ pub(super) async fn run(core: Arc<Core>, mut stop: watch::Receiver<bool>) {
         if let Err(error) = core.forget_token_if_refused(&error) {
             tracing::warn!("{}", why(&error));
         }
-        if let Some(why) = is_final(&error) {
-            core.set_connection(Connection::SignedOut { why }, None);
+        if let Some(last) = is_final(&error) {
+            core.set_connection(last, None);
             return;
         }
         let delay = core.environment.timings.reconnect(failures, &*core.environment.rng);
@@ -58,10 +63,13 @@ fn is_taken_over(error: &Error) -> bool {
 }
 
 /// What no reconnect will change.
-fn is_final(error: &Error) -> Option<String> {
+fn is_final(error: &Error) -> Option<Connection> {
     match error {
-        Error::SignedOut(why) => Some(why.clone()),
-        Error::Relay(link) if link.code() == Some(ProblemCode::DeviceRevoked) => Some(link.to_string()),
+        Error::SignedOut(why) => Some(Connection::SignedOut { why: why.clone() }),
+        Error::OldStore(why) => Some(Connection::OldStore { why: why.clone() }),
+        Error::Relay(link) if link.code() == Some(ProblemCode::DeviceRevoked) => {
+            Some(Connection::SignedOut { why: link.to_string() })
+        }
         _ => None,
     }
 }
@@ -100,7 +108,8 @@ async fn take_in(
             relay_frame::Body::Deliver(deliver) => {
                 if let Some(cursor) = core.take_in(&deliver)? {
                     let inbox = core.store.place()?.map_or(0, |place| place.inbox);
-                    let done = Acknowledge { cursors: vec![cursor], inbox };
+                    let store_revision = core.store.revision()?;
+                    let done = Acknowledge { cursors: vec![cursor], inbox, store_revision };
                     link.tell(client_frame::Body::Acknowledge(done)).await?;
                 }
             }

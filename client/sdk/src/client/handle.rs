@@ -34,6 +34,7 @@ struct Running {
     stop: watch::Sender<bool>,
     driver: Mutex<Option<JoinHandle<()>>>,
     owned: Owned,
+    replaced: Option<DeviceId>,
 }
 
 /// Where a sent message is.
@@ -61,11 +62,12 @@ impl Client {
         super::login::open(owned, unlock, environment).await
     }
 
-    pub(super) fn start(owned: Owned, core: Core) -> Self {
+    pub(super) fn start(owned: Owned, core: Core, replaced: Option<DeviceId>) -> Self {
         let core = Arc::new(core);
         let (stop, stopped) = watch::channel(false);
         let driver = tokio::spawn(drive::run(core.clone(), stopped));
-        Self { core, running: Arc::new(Running { stop, driver: Mutex::new(Some(driver)), owned }) }
+        let driver = Mutex::new(Some(driver));
+        Self { core, running: Arc::new(Running { stop, driver, owned, replaced }) }
     }
 
     /// Ends the connection; the store is closed when the last clone is dropped.
@@ -80,6 +82,12 @@ impl Client {
     /// Who is signed in.
     pub fn account(&self) -> Account {
         self.core.account()
+    }
+
+    /// The device that this profile was before the sign-in that made this client, where that made it a new one. It is
+    /// still in its rooms, until it is revoked.
+    pub fn replaced(&self) -> Option<DeviceId> {
+        self.running.replaced
     }
 
     /// Everything at a glance.
@@ -174,12 +182,15 @@ impl Client {
         self.core.relay_now()
     }
 
-    /// Waits until it is known what became of a message.
+    /// Waits until it is known what became of a message. Of a device that is signed out nothing will become known.
     pub async fn delivery(&self, room: &RoomId, id: MessageId) -> Result<Delivery, Error> {
         self.core
             .until(|| match self.core.store.unsent_by_id(id)? {
                 Some(unsent) => Ok(match unsent.state {
-                    UnsentState::Waiting => None,
+                    UnsentState::Waiting => match self.connection() {
+                        Connection::SignedOut { why } => return Err(Error::SignedOut(why)),
+                        _ => None,
+                    },
                     UnsentState::Refused { code, detail } => Some(Delivery::Refused { code, detail }),
                 }),
                 None => match self.core.store.own_message(room, id)? {
@@ -212,7 +223,8 @@ impl Client {
         Ok(self.core.store.mark_given(room, place)?)
     }
 
-    /// Signs out, and deletes everything that the profile holds: this device is gone for good.
+    /// Signs out, and deletes everything that the profile holds: this device is gone for good. Of an old copy only the
+    /// profile goes: the session is the original's too.
     pub async fn log_out(self) -> Result<(), Error> {
         let signed_out = async {
             let token = self.core.token().await?;
@@ -225,7 +237,11 @@ impl Client {
     }
 }
 
+        let is_old = self.core.store.old()?.is_some();
 impl fmt::Debug for Client {
+            if is_old {
+                return Ok(());
+            }
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({})", self.account().uri())
     }

@@ -24,15 +24,15 @@ impl Core {
             let id: RoomId =
                 entry.room.parse().map_err(|_| Error::Protocol("a Welcome to a room without an id"))?;
             let tree = self.fetch_tree(link, entry).await?;
-            self.store.write(|| {
+            let store_revision = self.store.write(|| {
                 self.join(&id, entry, tree)?;
                 let mut place = place;
                 place.inbox = entry.number;
                 self.store.save_place(&place)?;
-                Ok::<_, Error>(())
+                Ok::<_, Error>(self.store.raise_revision()?)
             })?;
             self.announce();
-            let done = Acknowledge { cursors: Vec::new(), inbox: entry.number };
+            let done = Acknowledge { cursors: Vec::new(), inbox: entry.number, store_revision };
             link.tell(client_frame::Body::Acknowledge(done)).await?;
         }
         Ok(())

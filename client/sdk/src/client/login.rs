@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use wickr_pki::SigningKey;
+use wickr_base::{DeviceId, Secret};
+use wickr_pki::{PkiError, SigningKey};
 use wickr_policy::JoinUrl;
 
 use super::core::{Core, Standing};
@@ -25,7 +26,8 @@ pub struct SignIn {
     pub unlock: UnlockWith,
 }
 
-/// Signs in with the profile: a new device, or the same device again when its session has ended.
+/// Signs in with the profile: a new device, or the same device again when its session has ended. A profile that is a
+/// copy of an earlier time becomes a new device and keeps its history; [`Client::replaced`] tells which one it was.
 pub async fn sign_in(
     owned: Owned,
     asked: SignIn,
@@ -33,8 +35,9 @@ pub async fn sign_in(
     prompt: impl FnOnce(Prompt),
 ) -> Result<Client, Error> {
     let store = open_store(&owned, &asked.unlock, &environment, true).await?;
-    let key = device_key(&store)?;
     let held = store.account()?;
+    let is_old = store.old()?.is_some();
+    let key = if is_old { Arc::new(new_key()?) } else { device_key(&store)? };
     if let (Some(held), Some(join)) = (&held, store.join_url()?)
         && join.root() != asked.join.root()
         && join.host() != asked.join.host()
@@ -45,16 +48,21 @@ pub async fn sign_in(
     let believed = network::join(&asked.join, &store, &environment).await?;
     let sso = Sso::new(&believed, key.clone(), &environment)?;
     let (account, session) = sign_in::sign_in(&sso, &believed, asked.way, &environment, prompt).await?;
-    if let Some(held) = held
-        && held.uri() != account.uri()
+    if let Some(held) = &held
+        && (held.user != account.user || (!is_old && held.uri() != account.uri()))
     {
-        return Err(Error::OtherPerson { held: held.handle, given: account.handle });
+        return Err(Error::OtherPerson { held: held.handle.clone(), given: account.handle });
     }
-    store.write(|| {
-        store.save_account(&account)?;
-        store.save_session(&session)
-    })?;
-    start(owned, store, environment, key, account).await
+    let replaced = held.filter(|_| is_old).map(|held| held.device);
+    if is_old {
+        store.begin_anew(&pkcs8(&key)?, &account, &session)?;
+    } else {
+        store.write(|| {
+            store.save_account(&account)?;
+            store.save_session(&session)
+        })?;
+    }
+    start(owned, store, environment, key, account, replaced).await
 }
 
 /// Opens a profile that somebody has signed in with.
@@ -69,7 +77,7 @@ pub(super) async fn open(
     let store = open_store(&owned, unlock, &environment, false).await?;
     let account = store.account()?.ok_or(Error::NotSignedIn)?;
     let key = device_key(&store)?;
-    start(owned, store, environment, key, account).await
+    start(owned, store, environment, key, account, None).await
 }
 
 async fn start(
@@ -78,10 +86,11 @@ async fn start(
     environment: Environment,
     key: Arc<SigningKey>,
     account: Account,
+    replaced: Option<DeviceId>,
 ) -> Result<Client, Error> {
     let believed = network::kept(&store, &environment).await?;
     let standing = Standing::new(account, believed, &key, &environment)?;
-    Ok(Client::start(owned, Core::new(store, environment, key, standing)))
+    Ok(Client::start(owned, Core::new(store, environment, key, standing), replaced))
 }
 
 async fn open_store(
@@ -107,14 +116,24 @@ async fn open_store(
 
 /// The device's key; made at the first sign-in, the same ever after.
 fn device_key(store: &Store) -> Result<Arc<SigningKey>, Error> {
-    let failed = |doing| move |error: wickr_pki::PkiError| Error::Key { doing, source: error.into() };
     let key = if let Some(pkcs8) = store.device_key()? {
-        SigningKey::from_pkcs8(pkcs8.expose()).map_err(failed("reading the device key"))?
+        SigningKey::from_pkcs8(pkcs8.expose()).map_err(key_failed("reading the device key"))?
     } else {
-        let key = SigningKey::generate().map_err(failed("making the device key"))?;
-        let pkcs8 = key.to_pkcs8().map_err(failed("keeping the device key"))?;
-        store.save_device_key(&pkcs8)?;
+        let key = new_key()?;
+        store.save_device_key(&pkcs8(&key)?)?;
         key
     };
     Ok(Arc::new(key))
+}
+
+fn new_key() -> Result<SigningKey, Error> {
+    SigningKey::generate().map_err(key_failed("making the device key"))
+}
+
+fn pkcs8(key: &SigningKey) -> Result<Secret<Vec<u8>>, Error> {
+    key.to_pkcs8().map_err(key_failed("keeping the device key"))
+}
+
+fn key_failed(doing: &'static str) -> impl FnOnce(PkiError) -> Error {
+    move |error| Error::Key { doing, source: error.into() }
 }

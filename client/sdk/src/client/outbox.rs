@@ -59,6 +59,9 @@ impl Core {
         let sent = self.environment.clock.now();
         let content = Written { id, expires, sent, body }.content();
         self.store.write(|| {
+            if let Some(why) = self.store.old()? {
+                return Err(Error::OldStore(why));
+            }
             if !self.store.knows_message(room, id)? {
                 self.store.add_unsent(&Unsent::new(room.clone(), id, expires, content, control))?;
             }

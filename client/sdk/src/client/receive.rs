@@ -24,6 +24,7 @@ impl Core {
             for entry in &deliver.entries {
                 log.take(entry)?;
             }
+            self.store.raise_revision()?;
             log.finish().map(Some)
         })?;
         let Some((room, plans)) = taken else { return Ok(None) };

@@ -27,6 +27,11 @@ pub enum Connection {
         /// Why.
         why: String,
     },
+    /// This profile is a copy of an earlier time: signing in again makes it a new device.
+    OldStore {
+        /// The relay's words.
+        why: String,
+    },
 }
 
 /// One room at a glance.

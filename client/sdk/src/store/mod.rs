@@ -9,6 +9,7 @@ mod notice;
 mod outbox;
 mod own_commit;
 mod person;
+mod revision;
 mod room;
 mod schema;
 mod seal;

@@ -26,7 +26,7 @@ use wickr_wire::relay::{
     FetchTree, InboxEntry, PublishKeyPackages, Refusal, RelayFrame, Resume, Rooms, SendMessage, Sequenced,
     SubmitCommit, SubmitProposal, client_frame, entry, relay_frame, reply,
 };
-use wickr_wire::{CHALLENGE_CONTEXT, CONNECT_PATH, SUBPROTOCOL};
+use wickr_wire::{CONNECT_PATH, SUBPROTOCOL, challenge_answer};
 
 use crate::running::{Running, SOON, World};
 
@@ -54,6 +54,8 @@ pub(crate) struct Device {
     pub(crate) inbox: u64,
     pub(crate) incarnation: Bytes,
     pub(crate) session: String,
+    /// How far its own store has come.
+    pub(crate) revision: u64,
     link: Option<Socket>,
     challenge: Challenge,
     pub(crate) pending: VecDeque<relay_frame::Body>,
@@ -74,6 +76,7 @@ impl Device {
             cursors: BTreeMap::new(),
             inbox: 0,
             incarnation: Bytes::new(),
+            revision: 0,
             link: None,
             challenge: Challenge::default(),
             pending: VecDeque::new(),
@@ -106,6 +109,7 @@ impl Device {
         request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         (self.link, self.pending) = (Some(socket), VecDeque::new());
+        self.revision += 1;
         let Some(relay_frame::Body::Challenge(challenge)) = self.receive().await else {
             panic!("the first frame is the challenge")
         };
@@ -114,10 +118,15 @@ impl Device {
 
     pub(crate) fn proof(&self, token: String) -> Authenticate {
         let hash = digest(&SHA256, token.as_bytes());
-        let signed = [CHALLENGE_CONTEXT, &self.challenge.nonce, hash.as_ref()].concat();
+        let signed = challenge_answer(&self.challenge.nonce, hash.as_ref(), self.revision);
         let signature = self.identity.key.sign_der(&signed).unwrap();
         let certificate = Bytes::copy_from_slice(&self.identity.certificate);
-        Authenticate { session_token: token, signature: signature.into(), certificate }
+        Authenticate {
+            session_token: token,
+            signature: signature.into(),
+            certificate,
+            store_revision: self.revision,
+        }
     }
 
     pub(crate) async fn authenticate(&mut self, world: &World) -> Result<(), Refusal> {
@@ -363,7 +372,8 @@ impl Device {
     pub(crate) async fn acknowledge(&mut self) {
         let cursors =
             self.cursors.iter().map(|(room, seq)| Cursor { room: room.to_string(), seq: *seq }).collect();
-        let acknowledge = Acknowledge { cursors, inbox: self.inbox };
+        self.revision += 1;
+        let acknowledge = Acknowledge { cursors, inbox: self.inbox, store_revision: self.revision };
         self.ask(client_frame::Body::Acknowledge(acknowledge)).await.unwrap();
     }
 

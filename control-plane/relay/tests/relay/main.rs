@@ -6,6 +6,7 @@ mod feed;
 mod running;
 
 mod delivery;
+mod copies;
 mod handshakes;
 mod messages;
 mod operations;

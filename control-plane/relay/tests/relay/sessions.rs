@@ -34,7 +34,9 @@ async fn a_proof_that_does_not_hold_is_refused() {
     stolen_certificate.certificate = bytes::Bytes::copy_from_slice(&bob.identity.certificate);
     let mut damaged = good.clone();
     damaged.session_token.pop();
-    for proof in [old_nonce, stolen_certificate, damaged, alice.proof(his)] {
+    let mut another_revision = good.clone();
+    another_revision.store_revision += 1;
+    for proof in [old_nonce, stolen_certificate, damaged, another_revision, alice.proof(his)] {
         let refusal = alice.ask(client_frame::Body::Authenticate(proof)).await.unwrap_err();
         assert_eq!(refusal.code, "unauthenticated");
     }
@@ -86,6 +88,7 @@ async fn a_second_connection_of_a_device_ends_the_first() {
     let mut again = Device::new(&relay.world, relay.world.network.device());
     std::mem::swap(&mut again.identity, &mut alice.identity);
     again.session.clone_from(&alice.session);
+    again.revision = alice.revision;
     again.come_online(&relay).await;
     assert_eq!(alice.goodbye().await, "already-exists");
     again.create_room_without_state().await;

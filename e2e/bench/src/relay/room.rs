@@ -1,6 +1,7 @@
 //! Two devices meet in a room as clients would; then one seals messages beforehand and sends, the other counts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec::IntoIter;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,7 @@ use wickr_e2ee::{DeviceIssuers, Engine, Identity, Invited, MemoryStore, Network,
 use wickr_pki::session::{SessionClaims, issue_session_token};
 use wickr_pki::{SigningKey, issue_token_signer};
 use wickr_service::testing::{TestDevice, TestNetwork};
-use wickr_wire::CHALLENGE_CONTEXT;
+use wickr_wire::challenge_answer;
 use wickr_wire::content::{Kind, Outer};
 use wickr_wire::relay::{
     Authenticate, ClaimKeyPackages, CreateRoom, PublishKeyPackages, SendMessage, SubmitCommit, client_frame,
@@ -78,14 +79,17 @@ impl Party {
         let key = SigningKey::from_pkcs8(self.device.key.to_pkcs8().context("exporting the key")?.expose())
             .context("reading the key")?;
         let certificate = Bytes::copy_from_slice(&self.device.certificate);
+        let signed_in = AtomicU64::new(0);
         Ok(Box::new(move |challenge| {
+            let store_revision = signed_in.fetch_add(1, Ordering::Relaxed) + 1;
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, session_token.as_bytes());
-            let said = [CHALLENGE_CONTEXT, &challenge.nonce, digest.as_ref()].concat();
+            let said = challenge_answer(&challenge.nonce, digest.as_ref(), store_revision);
             let signature = key.sign_der(&said).context("signing the challenge")?;
             Ok(Authenticate {
                 session_token: session_token.clone(),
                 signature: signature.into(),
                 certificate: certificate.clone(),
+                store_revision,
             })
         }))
     }
