@@ -8,6 +8,7 @@
 mod accept;
 mod admin;
 mod atomic;
+mod background;
 mod config;
 mod connection;
 mod document;
@@ -25,6 +26,7 @@ pub mod testing;
 
 pub use admin::{Caller, EVERY_SERVICE, Grant, StatusFn, status_fn};
 pub use atomic::write_atomically;
+pub use background::Background;
 pub use config::{Config, ConfigError, KeyFiles, Listen, Tls, WorkloadFiles};
 pub use connection::Peer;
 pub use document::{DocumentError, DocumentHolder, HeldDocument, PutError};

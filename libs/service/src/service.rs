@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use wickr_base::{Clock, Domain, SpiffeId};
 use wickr_telemetry::{Metrics, MetricsError, Unit};
@@ -18,8 +18,8 @@ use crate::ports::listen;
 use crate::reload::Poll;
 use crate::sides::{admin_side, client_side, public_side, workload_paths};
 use crate::{
-    Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen, Reloading,
-    Shutdown, StatusFn, WorkloadFiles, admin, plain,
+    Background, Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen,
+    Reloading, Shutdown, StatusFn, WorkloadFiles, admin, plain,
 };
 
 /// How often files are looked at, at most 10 s after a change.
@@ -40,6 +40,7 @@ pub struct Service {
     gates: Gates,
     listening: Gate,
     shutdown: Shutdown,
+    background: Background,
     documents: DocumentHolder,
     public: Arc<Reloading<ServerConfig>>,
     admin: Arc<Reloading<ServerConfig>>,
@@ -86,6 +87,8 @@ pub struct Bound {
 pub struct Drained {
     /// Connections that still ran at the deadline and were cut.
     pub cut: usize,
+    /// The background task whose end was the reason, if nobody asked for it: the process should end with a failure.
+    pub failed: Option<&'static str>,
 }
 
 /// Why a service can't begin.
@@ -156,6 +159,7 @@ impl Service {
             &metrics,
         )?;
         let listening = gates.gate("listeners");
+        let shutdown = Shutdown::default();
         let polled: Vec<Arc<dyn Poll>> = vec![public.clone(), admin.clone()];
         Ok(Self {
             name,
@@ -170,7 +174,8 @@ impl Service {
             metrics,
             gates,
             listening,
-            shutdown: Shutdown::default(),
+            background: Background::new(shutdown.clone()),
+            shutdown,
             documents,
             public,
             admin,
@@ -194,6 +199,11 @@ impl Service {
     /// The two stages of stopping.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+
+    /// For what the service does beside answering.
+    pub fn background(&self) -> &Background {
+        &self.background
     }
 
     /// The clock it was given.
@@ -257,8 +267,9 @@ impl Bound {
         self.addresses
     }
 
-    /// Answers until told to stop; then takes nothing new on the public port, lets running work finish until
-    /// the deadline, and closes. The other two ports answer until the end.
+    /// Answers until told to stop, or until a background task is gone; then takes nothing new on the public port, lets
+    /// running work finish until the deadline, and closes. The other two ports answer until the end. The service's own
+    /// background tasks are ended by whoever started them.
     pub async fn run(self, routes: Routes) -> Drained {
         let Self { service, public, admin, metrics, .. } = self;
         let (draining, closed) = service.shutdown.tokens();
@@ -292,17 +303,25 @@ impl Bound {
         let limits = service.admin_limits;
         let admin = port("admin", admin, tls(&service.admin), for_admin, limits, &others);
         let metrics = port("metrics", metrics, None, for_probes, Limits::METRICS, &others);
-        let public = tokio::spawn(accept(public, draining.clone(), closed.clone()));
-        tokio::spawn(accept(admin, closed.clone(), closed.clone()));
-        tokio::spawn(accept(metrics, closed.clone(), closed.clone()));
-        tokio::spawn(look(service.polled, service.documents.clone(), service.look_every, closed.clone()));
+        let background = &service.background;
+        // The other end of this is dropped with the public socket.
+        let (held, socket_gone) = oneshot::channel::<()>();
+        let taking = accept(public, draining.clone(), closed.clone());
+        background.spawn("the public port", async move {
+            taking.await;
+            drop(held);
+        });
+        background.spawn("the admin port", accept(admin, closed.clone(), closed.clone()));
+        background.spawn("the metrics port", accept(metrics, closed.clone(), closed.clone()));
+        let looking = look(service.polled, service.documents.clone(), service.look_every, closed.clone());
+        background.spawn("looking at files", looking);
         service.listening.open();
 
         draining.cancelled().await;
         service.listening.close("the service is shutting down");
         tracing::info!(service = service.name, "draining");
         // The loop ends at once and drops its socket: from here on nobody new gets in.
-        let _ = public.await;
+        let _ = socket_gone.await;
         clients.close();
         let finished = tokio::select! {
             done = tokio::time::timeout(service.drain, clients.wait()) => done.is_ok(),
@@ -316,8 +335,9 @@ impl Bound {
             others.wait().await;
         })
         .await;
-        tracing::info!(service = service.name, cut, "closed");
-        Drained { cut }
+        let failed = service.background.failed();
+        tracing::info!(service = service.name, cut, failed, "closed");
+        Drained { cut, failed }
     }
 }
 

@@ -90,3 +90,13 @@ async fn a_websocket_counts_until_its_socket_is_gone_and_is_told_of_the_drain() 
     drop(socket);
     assert_eq!(running.stop().await.cut, 0);
 }
+
+#[tokio::test]
+async fn a_background_task_that_is_gone_ends_the_service_in_order() {
+    let running = Running::start_with(Router::new(), SOON, |service| {
+        service.background().spawn("the watch", async {});
+    })
+    .await;
+    let drained = tokio::time::timeout(SOON, running.ended).await.unwrap().unwrap();
+    assert_eq!((drained.cut, drained.failed), (0, Some("the watch")));
+}
