@@ -77,7 +77,7 @@ fn is_final(error: &Error) -> Option<Connection> {
 /// One connection from its opening to its end.
 async fn session(core: &Arc<Core>, was_online: &mut bool) -> Result<std::convert::Infallible, Error> {
     let believed = core.renew_document(None).await?;
-    let opened = Link::open(believed.relay(), &believed.trust(), &core.environment).await?;
+    let opened = Link::open(believed.relay(), believed.trust(), &core.environment).await?;
     let Opened { challenge, link, mut incoming } = opened;
     if challenge.document > believed.document().number {
         core.renew_document(Some(challenge.document)).await?;

@@ -11,8 +11,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{TlsError, Trust};
-use crate::environment::Resolve;
+use wickr_pki::PkiError;
+use wickr_pki::tls::{ServerTrust, client_config};
+
+use crate::environment::Environment;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -54,31 +56,28 @@ pub enum DialError {
         source: io::Error,
     },
     /// TLS could not be set up.
-    #[error("{0}")]
-    Tls(String),
-}
-
-impl From<TlsError> for DialError {
-    fn from(error: TlsError) -> Self {
-        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Self::Tls(format!("{error}: {why}"))
-    }
+    #[error("setting up TLS")]
+    Tls {
+        /// Why.
+        source: Box<PkiError>,
+    },
 }
 
 pub(super) async fn dial(
     host: &str,
     port: u16,
-    trust: &Trust,
-    resolve: &Resolve,
+    trust: ServerTrust,
     alpn: &[&[u8]],
-    within: Duration,
+    environment: &Environment,
 ) -> Result<TlsStream<TcpStream>, DialError> {
-    let config = trust.config(alpn)?;
+    let config = client_config(None, trust, alpn, environment.clock.clone())
+        .map_err(|source| DialError::Tls { source: Box::new(source) })?;
+    let within = environment.timings.connect;
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| DialError::Name { host: host.to_owned() })?;
     let work = async {
         let failed = |source| DialError::Connect { host: host.to_owned(), port, source };
-        let stream = match resolve.address(host).or_else(|| host.parse::<IpAddr>().ok()) {
+        let stream = match environment.resolve.address(host).or_else(|| host.parse::<IpAddr>().ok()) {
             Some(address) => TcpStream::connect((address, port)).await,
             None => TcpStream::connect((host, port)).await,
         }

@@ -7,10 +7,11 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method};
 use serde::de::DeserializeOwned;
+use wickr_pki::PkiError;
+use wickr_pki::tls::{ALPN_H2, ALPN_HTTP1, ServerTrust, client_config};
 use wickr_wire::{Problem, ProblemCode};
 
-use super::tls::{TlsError, Trust};
-use crate::environment::Resolve;
+use crate::environment::Environment;
 
 /// Largest answer that is read.
 const MOST: usize = 256 * 1024;
@@ -32,6 +33,12 @@ pub(crate) struct Body {
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
+    /// TLS could not be set up.
+    #[error("setting up TLS")]
+    Tls {
+        /// Why.
+        source: Box<PkiError>,
+    },
     /// The client could not be made.
     #[error("setting up HTTPS: {0}")]
     Setup(String),
@@ -75,23 +82,23 @@ impl HttpError {
     }
 }
 
-impl From<TlsError> for HttpError {
-    fn from(error: TlsError) -> Self {
-        let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        Self::Setup(format!("{error}: {why}"))
-    }
-}
-
 impl Http {
-    pub(crate) fn new(trust: &Trust, resolve: &Resolve, within: Duration) -> Result<Self, HttpError> {
+    pub(crate) fn new(
+        trust: ServerTrust,
+        environment: &Environment,
+        within: Duration,
+    ) -> Result<Self, HttpError> {
+        let alpn: &[&[u8]] = &[ALPN_H2, ALPN_HTTP1];
+        let tls = client_config(None, trust, alpn, environment.clock.clone())
+            .map_err(|source| HttpError::Tls { source: Box::new(source) })?;
         let mut builder = Client::builder()
-            .tls_backend_preconfigured(trust.config(&[b"h2", b"http/1.1"])?)
+            .tls_backend_preconfigured(tls)
             .https_only(true)
             .redirect(Policy::none())
             .no_proxy()
             .timeout(within)
             .connect_timeout(within);
-        for (host, address) in resolve.entries() {
+        for (host, address) in environment.resolve.entries() {
             // Port 0: the one of the URL.
             builder = builder.resolve(host, SocketAddr::new(address, 0));
         }

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
+use wickr_pki::tls::{ALPN_HTTP1, ServerTrust};
 use wickr_policy::ServiceUrl;
 use wickr_wire::relay::{
     Challenge, ClientFrame, Goodbye, Refusal, RelayFrame, client_frame, relay_frame, reply,
@@ -27,7 +28,6 @@ use wickr_wire::relay::{
 use wickr_wire::{CONNECT_PATH, MAX_FRAME_BYTES, ProblemCode, SUBPROTOCOL};
 
 use super::dial::{DialError, dial};
-use super::tls::Trust;
 use crate::environment::Environment;
 
 /// Asks the relay; cheap to clone, dead once the connection is.
@@ -101,13 +101,11 @@ impl Link {
     /// Opens a connection and waits for the relay's challenge.
     pub(crate) async fn open(
         url: &ServiceUrl,
-        trust: &Trust,
+        trust: ServerTrust,
         environment: &Environment,
     ) -> Result<Opened, LinkError> {
         let timings = &environment.timings;
-        let stream =
-            dial(url.host(), url.port(), trust, &environment.resolve, &[b"http/1.1"], timings.connect)
-                .await?;
+        let stream = dial(url.host(), url.port(), trust, &[ALPN_HTTP1], environment).await?;
         let address = url.wss(CONNECT_PATH);
         let refused = |source| LinkError::Upgrade { url: address.clone(), source: Box::new(source) };
         let mut request = address.as_str().into_client_request().map_err(refused)?;

@@ -3,11 +3,9 @@
 mod dial;
 mod http;
 mod link;
-mod tls;
 
 pub use dial::DialError;
 pub use http::HttpError;
 pub(crate) use http::{Body, Http};
 pub use link::LinkError;
 pub(crate) use link::{Incoming, Link, Opened};
-pub(crate) use tls::Trust;

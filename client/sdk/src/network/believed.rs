@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use wickr_base::Domain;
 use wickr_e2ee::{DeviceIssuers, Network, Suite};
+use wickr_pki::tls::ServerTrust;
 use wickr_pki::trust::TrustedDocument;
 use wickr_policy::{Der, NetworkDocument, ServiceUrl};
 
 use super::NetworkError;
-use crate::net::Trust;
 
 /// A network document that led back to the pin.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ impl Believed {
     }
 
     /// For TLS: the anchors that the document names, and no others.
-    pub(crate) fn trust(&self) -> Trust {
-        Trust::Anchors(ders(self.trusted.document.anchors.for_public_tls()))
+    pub(crate) fn trust(&self) -> ServerTrust {
+        ServerTrust::Hostname(ders(self.trusted.document.anchors.for_public_tls()))
     }
 
     /// What the MLS engine has to know.

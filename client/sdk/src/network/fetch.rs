@@ -1,12 +1,13 @@
 //! Fetching the network document: the first time by nothing but the pin, later over verified TLS; never an older one.
 
 use reqwest::Method;
+use wickr_pki::tls::ServerTrust;
 use wickr_pki::trust::{TrustError, WELL_KNOWN, read_document, read_document_whenever};
 use wickr_policy::{JoinUrl, Refusal, RootPin, may_replace};
 
 use super::Believed;
 use crate::environment::Environment;
-use crate::net::{Body, Http, HttpError, Trust};
+use crate::net::{Body, Http, HttpError};
 use crate::store::{KeptDocument, Store, StoreError};
 
 /// Why there is no network document to go by.
@@ -54,7 +55,7 @@ pub(crate) async fn join(
     store: &Store,
     environment: &Environment,
 ) -> Result<Believed, NetworkError> {
-    let body = fetch(&join.document_url(), &Trust::Nobody, environment).await?;
+    let body = fetch(&join.document_url(), ServerTrust::FirstContact, environment).await?;
     accept(join, join.document_url(), &body, &[join.root()], store, environment)
 }
 
@@ -92,19 +93,19 @@ pub(crate) async fn refresh(
             return Ok(held.clone());
         }
         Some(held) => (held.relay().https(WELL_KNOWN), held.trust()),
-        None => (join.document_url(), Trust::Nobody),
+        None => (join.document_url(), ServerTrust::FirstContact),
     };
-    let body = match fetch(&url, &trust, environment).await {
+    let body = match fetch(&url, trust, environment).await {
         Ok(body) => body,
         // The TLS anchors themselves may be what has changed.
-        Err(_) => fetch(&url, &Trust::Nobody, environment).await?,
+        Err(_) => fetch(&url, ServerTrust::FirstContact, environment).await?,
     };
     accept(&join, url, &body, &pins, store, environment)
 }
 
-async fn fetch(url: &str, trust: &Trust, environment: &Environment) -> Result<Vec<u8>, NetworkError> {
+async fn fetch(url: &str, trust: ServerTrust, environment: &Environment) -> Result<Vec<u8>, NetworkError> {
     let failed = |source| NetworkError::Fetch { url: url.to_owned(), source };
-    let http = Http::new(trust, &environment.resolve, environment.timings.connect).map_err(failed)?;
+    let http = Http::new(trust, environment, environment.timings.connect).map_err(failed)?;
     http.bytes(Method::GET, url, Body::default()).await.map_err(failed)
 }
 

@@ -162,7 +162,7 @@ impl Sso {
         key: Arc<SigningKey>,
         environment: &Environment,
     ) -> Result<Self, SsoError> {
-        let http = Http::new(&network.trust(), &environment.resolve, environment.timings.answer)
+        let http = Http::new(network.trust(), environment, environment.timings.answer)
             .map_err(|source| SsoError::Request { doing: "setting up requests to sso", source })?;
         Ok(Self { http, base: network.sso().clone(), key, environment: environment.clone() })
     }
