@@ -95,6 +95,13 @@ impl From<StoreRefused> for Refusal {
                 let detail = format!("device \"{device}\" has as much waiting for it as it may have");
                 Self::new(ProblemCode::TooMany, detail)
             }
+            StoreRefused::OldStore { seen } => Self::new(
+                ProblemCode::OldStore,
+                format!(
+                    "this device was seen with a later state of its store (revision {seen}): the profile is a copy \
+                     of an earlier time, or another copy of it has signed in; sign in as a new device and revoke \
+                     this one"
+                ),
             StoreRefused::Revoked(device) => {
                 Self::new(ProblemCode::DeviceRevoked, format!("device \"{device}\" has been revoked"))
             }
@@ -106,13 +113,6 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full { .. } => {
-            StoreRefused::OldStore { seen } => Self::new(
-                ProblemCode::OldStore,
-                format!(
-                    "this device was seen with a later state of its store (revision {seen}): the profile is a copy \
-                     of an earlier time, or another copy of it has signed in; sign in as a new device and revoke \
-                     this one"
-                ),
             ),
                 let detail = "the relay's volume is full; try again when its operator has made room";
                 Self::new(ProblemCode::StorageFull, detail)

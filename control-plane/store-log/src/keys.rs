@@ -166,17 +166,17 @@ pub(crate) fn revoked(device: DeviceId) -> Slice {
     key(&[&[tag::REVOKED], device.as_bytes()])
 }
 
+/// How far a device's own store was seen to be.
+pub(crate) fn revision(device: DeviceId) -> Slice {
+    key(&[&[tag::REVISION], device.as_bytes()])
+}
+
 pub(crate) fn all_revoked() -> [u8; 1] {
     [tag::REVOKED]
 }
 
 /// The device of a `revoked` key.
 pub(crate) fn revoked_device(key: &[u8]) -> Option<DeviceId> {
-/// How far a device's own store was seen to be.
-pub(crate) fn revision(device: DeviceId) -> Slice {
-    key(&[&[tag::REVISION], device.as_bytes()])
-}
-
     Some(DeviceId::from_bytes(key.get(1..17)?.try_into().ok()?))
 }
 

@@ -82,13 +82,13 @@ fn one_status(status: &StatusLine) -> String {
         Connection::CatchingUp => "connected, taking in what was missed".to_owned(),
         Connection::Offline { why } => format!("offline: {why}"),
         Connection::SignedOut { why } => format!("signed out: {why}"),
+        Connection::OldStore { why } => format!("none, and none to come: {why}"),
     };
     let mut out = format!(
         "{}\n  device       {}\n  certificate  until {}\n  document     number {}\n  connection   {connection}\n",
         status.handle,
         status.uri,
         day(status.certificate_until),
-        Connection::OldStore { why } => format!("none, and none to come: {why}"),
         status.document,
     );
     if !status.rooms.is_empty() {

@@ -226,7 +226,11 @@ impl Client {
     /// Signs out, and deletes everything that the profile holds: this device is gone for good. Of an old copy only the
     /// profile goes: the session is the original's too.
     pub async fn log_out(self) -> Result<(), Error> {
+        let is_old = self.core.store.old()?.is_some();
         let signed_out = async {
+            if is_old {
+                return Ok(());
+            }
             let token = self.core.token().await?;
             Ok::<_, Error>(self.core.sso().sign_out(&token).await?)
         }
@@ -237,11 +241,7 @@ impl Client {
     }
 }
 
-        let is_old = self.core.store.old()?.is_some();
 impl fmt::Debug for Client {
-            if is_old {
-                return Ok(());
-            }
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({})", self.account().uri())
     }
