@@ -102,6 +102,7 @@ impl From<StoreRefused> for Refusal {
                      of an earlier time, or another copy of it has signed in; sign in as a new device and revoke \
                      this one"
                 ),
+            ),
             StoreRefused::Revoked(device) => {
                 Self::new(ProblemCode::DeviceRevoked, format!("device \"{device}\" has been revoked"))
             }
@@ -113,7 +114,6 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full { .. } => {
-            ),
                 let detail = "the relay's volume is full; try again when its operator has made room";
                 Self::new(ProblemCode::StorageFull, detail)
             }
