@@ -176,6 +176,16 @@ async fn send(
             .and_then(|read| read)
             .map_err(|error| no_input(&error))?,
     };
+    if text.is_empty() {
+        let next = "give the text as an argument or on standard input";
+        return Err(Failure::new(
+            Exit::Failed,
+            "there is nothing to send",
+            "the message",
+            "it is empty",
+            next,
+        ));
+    }
     run(global, profile, environment, just(request(text))).await
 }
 

@@ -52,6 +52,24 @@ async fn what_is_said_while_the_relay_is_down_arrives_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_begun_comes_about_though_nobody_waits_any_more() {
+    let mut world = World::start().await;
+    let alice = world.sign_in("alice", "1").await;
+    let room = alice.client().begin_room("ops").await.unwrap();
+    world.stop_relay().await;
+    let membership = |client: &wickr_sdk::Client| client.room(&room).unwrap().unwrap().membership;
+    let waited =
+        tokio::time::timeout(std::time::Duration::from_millis(100), alice.client().finish_room(&room));
+    assert!(waited.await.is_err(), "there is nobody to answer");
+    assert_eq!(membership(alice.client()), Membership::Creating);
+    let early = alice.says(&room, "the first to say something");
+    world.start_relay().await;
+    until(alice.client(), "the room", |client| membership(client) == Membership::Member).await;
+    alice.client().finish_room(&room).await.unwrap();
+    alice.client().delivery(&room, early).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_message_is_given_to_the_application_once_across_restarts() {
     let world = World::start().await;
     let (alice, mut bob) = (world.sign_in("alice", "1").await, world.sign_in("bob", "1").await);

@@ -7,7 +7,8 @@ use wickr_policy::JoinUrl;
 ///
 /// The address holds the fingerprint of the network's root; nothing else has to be trusted. You are shown a code and a
 /// page to type it in, on any device with a browser; or, with --browser, a page to open. Signing in again with the same
-/// profile is for when the session has ended: it stays the same device.
+/// profile is for when the session has ended: it stays the same device. A profile that was restored from a copy becomes
+/// a new device, because the copy's message keys have been used; its history stays.
 ///
 /// Everything on disk is sealed. Its key is in a file in the profile (which protects copies of the store alone), in
 /// another file (--key-file, for removable media), or comes from a passphrase (--passphrase).

@@ -43,7 +43,9 @@ pub(crate) struct Send {
 /// Read messages.
 ///
 /// Without options: the newest messages. With --new or --follow: those not read before on this device, each of them
-/// once, however often and in how many terminals you read; a message counts as read once it is printed.
+/// once, however often and in how many terminals you read; a message counts as read once it is printed. With --follow
+/// standard error says when the connection goes and when it is back; it ends only when no message can come any more
+/// (exit code 3) or with --limit.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -25,7 +25,8 @@ pub(crate) struct Room {
 pub(crate) enum RoomCommand {
     /// Make a room
     ///
-    /// The name is a sealed message: the servers never learn it.
+    /// The name is a sealed message: the servers never learn it. When the connection goes while the room is being made,
+    /// it is kept, and made by the next wickr command that connects (exit code 6).
     #[command(after_help = "\
 Examples:
   # Make a room
@@ -40,6 +41,8 @@ Examples:
         patience: Patience,
     },
     /// Ask a person in, with all of their devices
+    ///
+    /// They read what is said from then on; what was said before stays with those who were there.
     #[command(after_help = "\
 Examples:
   # Ask bob in

@@ -9,10 +9,10 @@ Exit codes:
   0    done
   1    failed for a reason that no other code names
   2    the command line can't be read
-  3    nobody is signed in, or the session has ended: sign in again
+  3    nobody is signed in, the session has ended, or the profile is an old copy: sign in again
   4    the network can't be reached
   5    the network refused
-  6    kept, but not acknowledged in time; it is sent as soon as there is a connection
+  6    kept, but not acknowledged in time; it is done as soon as there is a connection
   7    the profile can't be used: sealed with another key, open to others, or busy
   8    no such room, person or device; or a name that fits several
   130  interrupted

@@ -1,14 +1,12 @@
 //! Doing what is asked with an open profile; the same code for the owner's own command and for those that go through it.
 
+mod change;
 mod read;
 mod rooms;
 mod send;
 mod whole;
 
-use std::time::Duration;
-
-use tokio::time::timeout;
-use wickr_sdk::{Client, Error};
+use wickr_sdk::Client;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -23,7 +21,7 @@ pub(crate) async fn execute(client: &Client, request: Request, outlet: &mut Outl
         Request::Devices => whole::devices(client).await?,
         Request::Revoke { device } => whole::revoke(client, device).await?,
         Request::Status { wait_ms } => whole::status(client, wait_ms).await?,
-        Request::RoomCreate { name, wait_ms } => rooms::create(client, name, wait_ms).await?,
+        Request::RoomCreate { name, wait_ms } => return rooms::create(client, name, wait_ms, outlet).await,
         Request::RoomInvite { room, handle, wait_ms } => {
             rooms::invite(client, &room, &handle, wait_ms).await?
         }
@@ -47,18 +45,4 @@ async fn give(outlet: &mut Outlet, answer: Answer) -> Result<(), Failure> {
             next,
         )
     })
-}
-
-/// Waits at most `wait_ms` for `work`; running out of time says what the connection is doing instead.
-async fn within<T>(
-    client: &Client,
-    wait_ms: u64,
-    what: &str,
-    place: &str,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Failure> {
-    match timeout(Duration::from_millis(wait_ms), work).await {
-        Ok(done) => done.map_err(|error| Failure::of(what, place, &error)),
-        Err(_) => Err(Failure::late(what, place, &whole::why_not_online(client))),
-    }
 }

@@ -6,7 +6,7 @@ use tokio::select;
 use tokio::time::timeout;
 use wickr_base::{Handle, MessageId, RoomId};
 use wickr_sdk::store::Message;
-use wickr_sdk::{Client, Error};
+use wickr_sdk::{Client, Connection, Error};
 
 use super::{give, whole};
 use crate::failure::Failure;
@@ -29,7 +29,9 @@ pub(super) async fn read(client: &Client, read: Read, outlet: &mut Outlet) -> Re
         match timeout(Duration::from_millis(read.wait_ms), client.online()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                note(outlet, &format!("only what is here already: {error}")).await?;
+                let failure = Failure::of("no connection", "this device", &error);
+                note(outlet, &format!("only what is here already: {}; {}", failure.why, failure.next))
+                    .await?;
             }
             Err(_) => {
                 note(outlet, &format!("only what is here already: {}", whole::why_not_online(client)))
@@ -41,7 +43,8 @@ pub(super) async fn read(client: &Client, read: Read, outlet: &mut Outlet) -> Re
         Some(text) => Some(find_room(client, text, &read).await?),
         None => None,
     };
-    let reading = Reading { client, room: room.as_ref(), left: read.limit, shown: read.shown };
+    let reading =
+        Reading { client, room: room.as_ref(), left: read.limit, shown: read.shown, cut_off: false };
     reading.run(&read, outlet).await
 }
 
@@ -64,6 +67,8 @@ struct Reading<'a> {
     room: Option<&'a RoomId>,
     left: Option<usize>,
     shown: Option<MessageId>,
+    /// Whether the person was told that nothing comes for want of a connection.
+    cut_off: bool,
 }
 
 fn unreadable(error: &Error) -> Failure {
@@ -105,10 +110,30 @@ impl Reading<'_> {
             if !read.follow {
                 return Ok(());
             }
+            self.watch_connection(outlet).await?;
             select! {
                 _ = changes.changed() => {}
                 () = outlet.gone() => return Ok(()),
             }
+        }
+    }
+
+    /// Silence must not look like peace: says when the connection is gone and when it is back, and ends where none will
+    /// come again.
+    async fn watch_connection(&mut self, outlet: &mut Outlet) -> Result<(), Failure> {
+        let ended = |error| Err(Failure::of("no more messages come", "this device", &error));
+        match self.client.connection() {
+            Connection::SignedOut { why } => ended(Error::SignedOut(why)),
+            Connection::OldStore { why } => ended(Error::OldStore(why)),
+            Connection::Offline { why } if !self.cut_off => {
+                self.cut_off = true;
+                note(outlet, &format!("waiting for a connection: {why}")).await
+            }
+            Connection::Online if self.cut_off => {
+                self.cut_off = false;
+                note(outlet, "connected again").await
+            }
+            _ => Ok(()),
         }
     }
 

@@ -60,6 +60,16 @@ pub(crate) struct Revoked {
 pub(crate) struct RoomCreated {
     pub(crate) room: RoomId,
     pub(crate) name: String,
+    pub(crate) state: RoomState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RoomState {
+    /// The relay has it.
+    Made,
+    /// It stands on this device; the relay is told of it.
+    Kept,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

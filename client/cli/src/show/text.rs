@@ -7,7 +7,7 @@ use wickr_sdk::Connection;
 use wickr_sdk::store::Membership;
 
 use super::answer::{
-    Answer, DeviceLine, MemberLine, MessageLine, RoomLine, SentState, StatusLine, UnsentStateLine,
+    Answer, DeviceLine, MemberLine, MessageLine, RoomLine, RoomState, SentState, StatusLine, UnsentStateLine,
 };
 use super::table::table;
 use crate::room_name::describe;
@@ -25,7 +25,13 @@ pub(super) fn text(answer: &Answer) -> String {
         Answer::Devices(answer) => devices(&answer.devices),
         Answer::Revoked(answer) => format!("device {} is revoked; the rooms remove it\n", answer.device),
         Answer::RoomCreated(answer) => {
-            format!("room {} is there\n", describe(&answer.room, Some(&answer.name)))
+            let room = describe(&answer.room, Some(&answer.name));
+            match answer.state {
+                RoomState::Made => format!("room {room} is there\n"),
+                RoomState::Kept => {
+                    format!("room {room} is kept; it is made as soon as there is a connection\n")
+                }
+            }
         }
         Answer::Invited(answer) => {
             let mut out =
@@ -127,7 +133,7 @@ fn rooms(rooms: &[RoomLine]) -> String {
                 (Membership::Gone, _) => "left".to_owned(),
                 (_, Some(why)) => format!("waits for a fresh group: {why}"),
                 (Membership::Leaving, _) => "leaving".to_owned(),
-                (Membership::Creating, _) => "being made".to_owned(),
+                (Membership::Creating, _) => "waits for the relay".to_owned(),
                 (Membership::Member, _) => "member".to_owned(),
             };
             let name = room.name.as_deref().map_or_else(|| "-".to_owned(), printable);

@@ -132,9 +132,20 @@ impl Client {
         Ok(self.core.store.room(id)?.map(RoomStatus::from))
     }
 
-    /// Makes a room with this device in it.
+    /// Makes a room with this device in it: `begin_room`, then `finish_room`.
     pub async fn create_room(&self, name: &str) -> Result<RoomId, Error> {
         self.core.create_room(name).await
+    }
+
+    /// Makes a room on this device, as soon as there is a connection. From then on it comes about, in this run of the
+    /// client or a later one, unless the relay refuses it.
+    pub async fn begin_room(&self, name: &str) -> Result<RoomId, Error> {
+        self.core.begin_room(name).await
+    }
+
+    /// Waits until the relay has taken a room that was begun.
+    pub async fn finish_room(&self, room: &RoomId) -> Result<(), Error> {
+        self.core.finish_room(room).await
     }
 
     /// Asks all devices of a person in.

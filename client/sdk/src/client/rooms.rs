@@ -1,5 +1,6 @@
 //! What a person does with rooms: make one, ask somebody in, leave.
 
+use tokio::time::sleep;
 use wickr_base::{DeviceId, Generation, Handle, MemberUri, MessageId, RoomId, Seq, UserId};
 use wickr_e2ee::RoomRules;
 use wickr_wire::ProblemCode;
@@ -33,7 +34,14 @@ pub(super) struct Claimed {
 
 impl Core {
     pub(super) async fn create_room(&self, name: &str) -> Result<RoomId, Error> {
-        let link = self.online().await?;
+        let id = self.begin_room(name).await?;
+        self.finish_room(&id).await?;
+        Ok(id)
+    }
+
+    /// Waits for a connection, then makes the room here, durably: from then on the relay is told of it, now or later.
+    pub(super) async fn begin_room(&self, name: &str) -> Result<RoomId, Error> {
+        self.online().await?;
         let id = RoomId::random(self.account().domain, &*self.environment.rng);
         let place = self.store.place()?.ok_or(Error::NotSignedIn)?;
         self.store.write(|| {
@@ -51,12 +59,25 @@ impl Core {
             self.store.save_room(&room)?;
             self.queue_name(&id, name)
         })?;
-        let mut link = link;
+        Ok(id)
+    }
+
+    /// Waits until the relay has taken the room; an error when it never will.
+    pub(super) async fn finish_room(&self, id: &RoomId) -> Result<(), Error> {
         loop {
-            match self.announce_room(&link, &id).await {
-                Ok(()) => return Ok(id),
+            let link = self.online().await?;
+            match self.room(id)?.membership {
+                Membership::Creating => {}
+                // The relay was told of it when the connection came back, and has refused.
+                Membership::Gone => return Err(Error::NotAMember(id.clone())),
+                Membership::Member | Membership::Leaving => return Ok(()),
+            }
+            match self.announce_room(&link, id).await {
                 // The same question again, to whichever connection comes next.
-                Err(Error::Relay(LinkError::Lost | LinkError::Silent(_))) => link = self.online().await?,
+                Ok(()) | Err(Error::Relay(LinkError::Lost | LinkError::Silent(_))) => {}
+                Err(Error::Relay(LinkError::Refused(refusal))) if may_pass(&refusal.code) => {
+                    sleep(self.environment.timings.reconnect_first).await;
+                }
                 Err(error) => return Err(error),
             }
         }
