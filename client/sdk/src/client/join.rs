@@ -92,6 +92,7 @@ impl Core {
                 let mut room = Room::new(id.clone(), generation, self.incarnation()?, begin);
                 room.users = users;
                 room.devices = devices;
+                room.joined_epoch = group.epoch();
                 self.joined(room, held)
             }
             Err(why) => self.not_joined(id, generation, begin, held, &why),
@@ -123,6 +124,7 @@ impl Core {
                 held.owes_path = true;
                 self.adopt(&mut held, fresh.generation, fresh.cursor)?;
                 held.cursor = fresh.cursor;
+                held.joined_epoch = fresh.joined_epoch;
                 self.store.save_room(&held)?;
             }
             None => self.store.save_room(&fresh)?,

@@ -209,7 +209,12 @@ impl Log<'_> {
     }
 
     fn application(&mut self, message: &[u8], seq: Seq, time: UnixMillis) -> Result<(), Error> {
-        let id = ApplicationHeader::parse(message).and_then(|header| header.outer());
+        let header = ApplicationHeader::parse(message);
+        if header.as_ref().is_ok_and(|header| header.epoch < self.room.joined_epoch) {
+            // Its sender did not know of this device yet. It can't be read here, and nobody has done anything wrong.
+            return Ok(());
+        }
+        let id = header.and_then(|header| header.outer());
         let id = id.ok().and_then(|outer| MessageId::from_slice(&outer.message_id));
         let Some(group) = self.group()? else { return Ok(()) };
         let outcome = group.process(message, time);

@@ -36,6 +36,7 @@ impl Core {
         if room.generation != generation {
             self.store.forget_group(&room.group())?;
             room.generation = generation;
+            room.joined_epoch = self.open(room)?.map_or(0, |group| group.epoch());
         }
         self.store.remove_own_commit(&room.id)?;
         room.cursor = room.cursor.max(begin);

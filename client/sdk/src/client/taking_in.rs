@@ -105,6 +105,34 @@ fn a_sender_who_lies_on_the_envelope_is_dropped_and_reported() {
 }
 
 #[test]
+fn what_was_sealed_before_somebody_joined_is_nothing_to_tell_them() {
+    let (net, log) = (Net::new(), Log::default());
+    let (alice, bob, carol) = (net.party("alice"), net.party("bob"), net.party("carol"));
+    let room = alice.creates(&log, "ops");
+    alice.adds(&log, &room, &bob);
+    alice.adds(&log, &room, &carol);
+    // The relay takes messages of the two epochs before; bob has not heard of carol yet.
+    let content = written("not for carol").content();
+    bob.seals_anything(&log, &room, &content, &content::envelope(&content).unwrap());
+    for party in [&alice, &carol] {
+        party.takes(&log, &room);
+    }
+    assert_eq!(alice.texts(), ["not for carol"]);
+    assert!(carol.texts().is_empty());
+    assert_eq!(carol.core.store.notices().unwrap(), []);
+    // What is for her and can't be read she is told.
+    let content = written("for carol").content();
+    let mut broken = carol.group(&room);
+    let mut message = alice.group(&room).seal(&content, &content::envelope(&content).unwrap()).unwrap();
+    assert_eq!(broken.epoch(), alice.group(&room).epoch());
+    *message.last_mut().unwrap() ^= 1;
+    assert!(broken.process(&message, UnixMillis(0)).is_err());
+    log.push(Generation(0), entry::Body::Application(message.into()));
+    carol.takes(&log, &room);
+    assert_eq!(carol.core.store.notices().unwrap().len(), 1);
+}
+
+#[test]
 fn who_loses_the_race_of_two_commits_drops_its_own_and_can_make_it_again() {
     let (net, log) = (Net::new(), Log::default());
     let (alice, bob, carol) = (net.party("alice"), net.party("bob"), net.party("carol"));

@@ -25,6 +25,9 @@ pub struct Room {
     pub users: Vec<UserId>,
     /// How many devices those have in it.
     pub devices: usize,
+    /// The group's epoch when this device joined it: what was sealed in an earlier one was never meant for it.
+    #[serde(default)]
+    pub joined_epoch: u64,
     /// An empty path commit is still owed since joining.
     pub owes_path: bool,
     /// The group must be made afresh (`NextGeneration`).
@@ -70,6 +73,7 @@ impl Room {
             membership: Membership::Member,
             users: Vec::new(),
             devices: 0,
+            joined_epoch: 0,
             owes_path: false,
             repair: None,
             next: None,
