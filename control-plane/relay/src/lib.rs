@@ -11,6 +11,7 @@
 
 mod acknowledge;
 mod authenticate;
+mod backup;
 mod canary;
 mod catch_up;
 mod changes;
@@ -25,11 +26,11 @@ mod feed;
 mod fetch;
 mod frames;
 mod handshake;
-mod handshakes;
 mod key_packages;
 mod live;
 mod meters;
 mod outbox;
+mod rare;
 mod refusal;
 mod relay;
 mod removal;
@@ -37,15 +38,14 @@ mod resume;
 mod room;
 mod rooms;
 mod run;
-mod safekeeping;
 mod send;
 mod status;
 mod submit;
 mod sweep;
 mod ticket;
 
+pub use backup::{BackupError, backup_running};
 pub use config::{RelayConfig, RelaySection};
 pub use feed::{ChangeFeed, FeedAnswer, FeedChange, FeedError};
 pub use run::{BoundRelay, OpenFailed, OpenStore, Opening, RelayError, Surroundings, bind};
-pub use safekeeping::{SafekeepingError, backup_running};
 pub use ticket::Ticket;
