@@ -10,7 +10,7 @@ mod sealed;
 mod session;
 mod user;
 
-pub use change::{Change, ChangeKind};
+pub use change::{Change, ChangeKind, ChangeLine, ChangesAnswer, UnreadChange};
 pub use device::{
     Admission, CERTIFICATE_LIFETIME, CertificateLife, Device, DeviceKey, DeviceRefusal, MAX_DEVICES,
     RENEW_BEFORE, admit,
@@ -21,5 +21,7 @@ pub use flow::{
 };
 pub use provider::{ProviderRecord, ProviderRef};
 pub use sealed::Sealed;
-pub use session::{ASK_EVERY, Ended, RETRY_EVERY, Session, SessionId, SessionRefusal, SessionStep};
+pub use session::{
+    ASK_EVERY, Ended, RETRY_EVERY, Session, SessionId, SessionIdError, SessionRefusal, SessionStep,
+};
 pub use user::{Enrolment, EnrolmentRefusal, Subject, User, enrol, handle_of};

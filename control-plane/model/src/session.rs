@@ -1,9 +1,10 @@
 //! Sessions: how long a device goes on being let in, and when the provider is asked. Their start: `flow`.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use wickr_base::{DeviceId, Rng, UnixMillis};
+use wickr_base::{DeviceId, MessageId, Rng, UnixMillis};
 
 use crate::{ProviderRef, Sealed};
 
@@ -21,6 +22,20 @@ impl SessionId {
     /// A new random one.
     pub fn random(rng: &dyn Rng) -> Self {
         Self(rng.bytes())
+    }
+}
+
+/// Why a text names no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no session: it has 32 lower-case hexadecimal digits")]
+pub struct SessionIdError(String);
+
+impl FromStr for SessionId {
+    type Err = SessionIdError;
+
+    fn from_str(text: &str) -> Result<Self, SessionIdError> {
+        let id: MessageId = text.parse().map_err(|_| SessionIdError(text.chars().take(64).collect()))?;
+        Ok(Self(id.0))
     }
 }
 

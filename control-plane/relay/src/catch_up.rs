@@ -28,7 +28,7 @@ impl Session {
             Ok(()) => self.flush().await,
             Err(Failed::Over(over)) => Err(over),
             Err(Failed::Store(error)) => {
-                tracing::error!(%error, "a connection can't be caught up");
+                self.relay.meters.store_failed(error);
                 self.shared.end(ProblemCode::Internal, "the relay could not read its store; connect again");
                 (self.inbox, self.resuming) = (false, false);
                 self.behind.clear();

@@ -1,4 +1,8 @@
 //! Following the directory's changes: revoked devices and ended sessions take effect here within a second.
+//!
+//! A change that this version can't read may be a revocation. Those after it take effect all the same, but what is
+//! remembered as followed stays before it, and as long as it is unread sso does not count as heard: after 30 s nobody
+//! new is let in, and status says which kind it is. A relay that can read it (a newer one) takes it up at its start.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,18 +11,21 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use wickr_base::{DeviceId, Incarnation, UnixMillis};
+use wickr_model::{Change as DirectoryChange, ChangeKind, ChangesAnswer, UnreadChange};
 use wickr_pki::session::SESSION_LIFE;
 use wickr_store::queue::{Change, Followed, Operation, Outcome};
 use wickr_wire::ProblemCode;
 
-use crate::feed::{ChangeFeed, FeedAnswer, FeedChange};
+use crate::feed::ChangeFeed;
 use crate::refusal::Refusal;
 use crate::relay::Relay;
+use crate::trouble::Trouble;
 
 /// How long sso may hold an answer back.
 const WAIT: Duration = Duration::from_secs(25);
 
-/// Without word from sso for so long, nobody new is let in: revocations might be missed.
+/// Without word from sso for so long, nobody new is let in: revocations might be missed. Longer than `WAIT`, or a
+/// quiet directory would look like a lost one.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
 /// After a failure.
@@ -34,35 +41,66 @@ pub(crate) struct Following {
     answered: AtomicU64,
     applied: AtomicU64,
     at: Mutex<Option<UnixMillis>>,
+    /// Why there is no newer answer.
+    why: Mutex<Option<String>>,
 }
 
 impl Following {
     /// Whether somebody new may be let in.
     pub(crate) fn check(&self, elapsed: Duration) -> Result<(), Refusal> {
-        let silent = elapsed.saturating_sub(Duration::from_millis(self.answered.load(Ordering::Relaxed)));
-        if silent <= WAIT.max(LOST_AFTER) {
+        if !self.is_lost(elapsed) {
             return Ok(());
         }
-        let detail = format!("no word of revoked devices for {} s; try again soon", silent.as_secs());
+        let silent = self.age(elapsed).as_secs();
+        let detail = format!("no word of revoked devices for {silent} s; try again soon");
         Err(Refusal::new(ProblemCode::Busy, detail))
     }
 
-    /// The number of the newest change that was applied, and when sso last answered.
-    pub(crate) fn state(&self) -> (u64, Option<UnixMillis>) {
-        (self.applied.load(Ordering::Relaxed), *self.at.lock())
+    /// For how long nothing was heard; since the start when nothing ever was.
+    pub(crate) fn age(&self, elapsed: Duration) -> Duration {
+        elapsed.saturating_sub(Duration::from_millis(self.answered.load(Ordering::Relaxed)))
+    }
+
+    fn is_lost(&self, elapsed: Duration) -> bool {
+        self.age(elapsed) > LOST_AFTER
+    }
+
+    /// For `/status`: by the same judgement as newcomers are let in or not.
+    pub(crate) fn state(&self, elapsed: Duration) -> FollowingState {
+        let lost = self.is_lost(elapsed).then(|| {
+            let why = self.why.lock().clone().unwrap_or_else(|| "sso has not answered".to_owned());
+            format!("nothing was heard of revoked devices for more than {} s: {why}", LOST_AFTER.as_secs())
+        });
+        FollowingState { applied: self.applied.load(Ordering::Relaxed), at: *self.at.lock(), lost }
     }
 
     fn heard(&self, relay: &Relay, number: u64) {
         self.answered.store(relay.ticks(), Ordering::Relaxed);
         self.applied.store(number, Ordering::Relaxed);
         *self.at.lock() = Some(relay.now());
+        *self.why.lock() = None;
     }
+
+    fn failed(&self, why: impl ToString) {
+        *self.why.lock() = Some(why.to_string());
+    }
+}
+
+/// What is told of the following.
+pub(crate) struct FollowingState {
+    /// The number of the newest change that was applied.
+    pub(crate) applied: u64,
+    /// When sso last answered.
+    pub(crate) at: Option<UnixMillis>,
+    /// Why nobody new is let in.
+    pub(crate) lost: Option<String>,
 }
 
 /// Follows until it is dropped.
 pub(crate) async fn follow(relay: Arc<Relay>, feed: Arc<dyn ChangeFeed>) {
     relay.following.answered.store(relay.ticks(), Ordering::Relaxed);
-    let mut follower = Follower { at: 0, incarnation: None, young: VecDeque::new() };
+    let mut follower = Follower { at: 0, incarnation: None, young: VecDeque::new(), unread: None };
+    let trouble = Trouble::new("following the directory's changes");
     match relay.store.followed().await {
         Ok(Some(followed)) => {
             (follower.at, follower.incarnation) = (followed.number, Some(followed.incarnation));
@@ -73,15 +111,15 @@ pub(crate) async fn follow(relay: Arc<Relay>, feed: Arc<dyn ChangeFeed>) {
         }
     }
     loop {
-        match feed.after(follower.at, WAIT).await {
-            Ok(answer) => {
-                if let Err(refusal) = follower.take(&relay, answer).await {
-                    tracing::error!(code = %refusal.code, "a change of the directory could not be applied");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "changes of the directory can't be followed");
+        let taken = match feed.after(follower.at, WAIT).await {
+            Ok(answer) => follower.take(&relay, answer).await.map_err(|refusal| refusal.cause().to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match taken {
+            Ok(()) => trouble.over(),
+            Err(why) => {
+                relay.following.failed(&why);
+                trouble.failed(why);
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -94,29 +132,34 @@ struct Follower {
     incarnation: Option<Incarnation>,
     /// Ended sessions that must be read again after a restart, while their tokens live.
     young: VecDeque<(u64, UnixMillis)>,
+    /// The first change that could not be read.
+    unread: Option<UnreadChange>,
 }
 
 impl Follower {
-    async fn take(&mut self, relay: &Relay, answer: FeedAnswer) -> Result<(), Refusal> {
-        let incarnation: Incarnation = answer
-            .incarnation
-            .parse()
-            .map_err(|_| Refusal::internal("reading the directory's incarnation"))?;
+    async fn take(&mut self, relay: &Relay, answer: ChangesAnswer) -> Result<(), Refusal> {
+        let incarnation = answer.incarnation;
         let known = self.incarnation.replace(incarnation);
         if known.is_some_and(|known| known != incarnation) || answer.head < self.at {
             tracing::warn!("the directory was restored; its changes are followed from the start");
-            (self.at, self.young) = (0, VecDeque::new());
+            (self.at, self.young, self.unread) = (0, VecDeque::new(), None);
             return Ok(());
         }
-        for change in &answer.changes {
-            self.apply(relay, incarnation, change).await?;
-            self.at = change.number;
+        for line in &answer.changes {
+            match line.read() {
+                Ok(change) => self.apply(relay, incarnation, &change).await?,
+                Err(unread) => self.note_unread(relay, unread),
+            }
+            self.at = line.number;
         }
         if !answer.changes.is_empty() {
             let followed = self.safe(incarnation, relay.now());
             relay.ask(Operation::Apply(Change { followed, revoked: None })).await?;
         }
-        relay.following.heard(relay, self.at);
+        match &self.unread {
+            None => relay.following.heard(relay, self.at),
+            Some(unread) => relay.following.failed(unread),
+        }
         Ok(())
     }
 
@@ -124,28 +167,28 @@ impl Follower {
         &mut self,
         relay: &Relay,
         incarnation: Incarnation,
-        change: &FeedChange,
+        change: &DirectoryChange,
     ) -> Result<(), Refusal> {
-        match (change.kind.as_str(), &change.session) {
-            ("DeviceRevoked", _) => {
-                let device: DeviceId =
-                    change.device.parse().map_err(|_| Refusal::internal("reading a revoked device"))?;
+        match change.kind {
+            ChangeKind::DeviceRevoked => {
                 let followed = self.safe(incarnation, relay.now());
-                relay.revoke(followed, device).await
+                relay.revoke(followed, change.device).await
             }
-            ("SessionEnded", Some(session)) => {
+            ChangeKind::SessionEnded(session) => {
                 let (now, until) = (relay.now(), change.at.plus(SESSION_MATTERS));
                 if until > now {
                     self.young.push_back((change.number, until));
-                    relay.live.end_session(session, until, now);
+                    relay.live.end_session(&session.to_string(), until, now);
                 }
                 Ok(())
             }
-            (kind, _) => {
-                tracing::debug!(kind, "a change that this version does not know");
-                Ok(())
-            }
         }
+    }
+
+    fn note_unread(&mut self, relay: &Relay, unread: UnreadChange) {
+        relay.meters.unread_changes.inc();
+        tracing::warn!(%unread, "it may be a revocation: in 30 s nobody new is let in");
+        self.unread.get_or_insert(unread);
     }
 
     /// Up to where nothing need be read again after a restart.
@@ -153,7 +196,9 @@ impl Follower {
         while self.young.front().is_some_and(|(_, until)| *until <= now) {
             self.young.pop_front();
         }
-        let number = self.young.front().map_or(self.at, |(number, _)| number.saturating_sub(1).min(self.at));
+        let again = self.young.front().map(|(number, _)| *number);
+        let again = again.into_iter().chain(self.unread.as_ref().map(|unread| unread.number)).min();
+        let number = again.map_or(self.at, |number| number.saturating_sub(1).min(self.at));
         Followed { incarnation, number }
     }
 }
@@ -170,8 +215,7 @@ impl Relay {
             if let Some(room) = self.rooms.get(&*self.store, &id).await? {
                 room.live.lock().removals.insert(device);
             }
-            // The other end lives as long as the relay.
-            let _ = self.removals.send(id);
+            self.removals.add(id);
         }
         Ok(())
     }

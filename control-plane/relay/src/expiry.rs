@@ -6,6 +6,7 @@ use std::time::Duration;
 use wickr_store::queue::{Operation, Outcome};
 
 use crate::relay::Relay;
+use crate::trouble::Trouble;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -15,11 +16,13 @@ const AT_MOST: usize = 1_000;
 /// Removes until it is dropped.
 pub(crate) async fn purge(relay: Arc<Relay>) {
     let mut tick = tokio::time::interval(EVERY);
+    let trouble = Trouble::new("removing what has expired");
     loop {
         tick.tick().await;
         loop {
             match relay.ask(Operation::Purge { at_most: AT_MOST }).await {
                 Ok(Outcome::Purged { removed, more }) => {
+                    trouble.over();
                     relay.meters.expired.inc_by(removed as u64);
                     if !more {
                         break;
@@ -27,7 +30,7 @@ pub(crate) async fn purge(relay: Arc<Relay>) {
                 }
                 Ok(_) => break,
                 Err(refusal) => {
-                    tracing::warn!(code = %refusal.code, "what has expired could not be removed; later");
+                    trouble.failed(refusal.cause());
                     break;
                 }
             }

@@ -9,11 +9,10 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use wickr_base::UnixMillis;
+use wickr_model::ChangesAnswer;
 use wickr_policy::ServiceUrl;
 use wickr_service::Reloading;
 
@@ -22,34 +21,6 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// For connecting, and beyond the wait that was asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// An answer to "what is new".
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct FeedAnswer {
-    /// Which life of the directory numbered the changes.
-    pub incarnation: String,
-    /// Changes after the number asked for, in order; perhaps not all.
-    pub changes: Vec<FeedChange>,
-    /// The newest number.
-    pub head: u64,
-}
-
-/// One change.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-pub struct FeedChange {
-    /// Its number.
-    pub number: u64,
-    /// `DeviceRevoked`, `SessionEnded`, or one that this version does not know.
-    pub kind: String,
-    /// The device, a UUID.
-    pub device: String,
-    /// The session that ended.
-    #[serde(default)]
-    pub session: Option<String>,
-    /// When.
-    #[serde(with = "wickr_base::rfc3339")]
-    pub at: UnixMillis,
-}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +38,7 @@ pub trait ChangeFeed: Send + Sync {
         &self,
         number: u64,
         wait: Duration,
-    ) -> futures::future::BoxFuture<'_, Result<FeedAnswer, FeedError>>;
+    ) -> futures::future::BoxFuture<'_, Result<ChangesAnswer, FeedError>>;
 }
 
 /// sso's admin port.
@@ -85,7 +56,7 @@ impl SsoFeed {
         FeedError { attempted, address: self.url.https(""), why: why.to_string() }
     }
 
-    async fn ask(&self, number: u64, wait: Duration) -> Result<FeedAnswer, FeedError> {
+    async fn ask(&self, number: u64, wait: Duration) -> Result<ChangesAnswer, FeedError> {
         let (host, port) = (self.url.host(), self.url.port());
         let connect = TcpStream::connect((host, port));
         let tcp =
@@ -132,7 +103,7 @@ impl ChangeFeed for SsoFeed {
         &self,
         number: u64,
         wait: Duration,
-    ) -> futures::future::BoxFuture<'_, Result<FeedAnswer, FeedError>> {
+    ) -> futures::future::BoxFuture<'_, Result<ChangesAnswer, FeedError>> {
         Box::pin(self.ask(number, wait))
     }
 }

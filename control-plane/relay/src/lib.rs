@@ -43,9 +43,10 @@ mod status;
 mod submit;
 mod sweep;
 mod ticket;
+mod trouble;
 
 pub use backup::{BackupError, backup_running};
 pub use config::{RelayConfig, RelaySection};
-pub use feed::{ChangeFeed, FeedAnswer, FeedChange, FeedError};
+pub use feed::{ChangeFeed, FeedError};
 pub use run::{BoundRelay, OpenFailed, OpenStore, Opening, RelayError, Surroundings, bind};
 pub use ticket::Ticket;

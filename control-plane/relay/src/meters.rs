@@ -1,10 +1,13 @@
 //! The relay's numbers. No names, no ids.
 
+use std::sync::Arc;
+
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use wickr_telemetry::{Metrics, MetricsError, Unit};
 use wickr_wire::ProblemCode;
 
 use crate::refusal::Refusal;
+use crate::trouble::Trouble;
 
 #[derive(Clone)]
 pub(crate) struct Meters {
@@ -17,11 +20,17 @@ pub(crate) struct Meters {
     pub(crate) expired: IntCounter,
     pub(crate) queue: IntGauge,
     pub(crate) devices: IntGauge,
+    pub(crate) live_rooms: IntGauge,
     pub(crate) oldest_undelivered: Gauge,
+    pub(crate) changes_age: Gauge,
+    pub(crate) unread_changes: IntCounter,
     pub(crate) sync: Histogram,
     pub(crate) acknowledge: Histogram,
     pub(crate) batch: Histogram,
     refusals: IntCounterVec,
+    store_failures: IntCounter,
+    /// Whether the store does what it is asked.
+    pub(crate) storing: Arc<Trouble>,
 }
 
 const SECONDS: &[f64] =
@@ -53,10 +62,21 @@ impl Meters {
                 count,
                 "Devices with an authenticated connection.",
             )?,
+            live_rooms: metrics.gauge("live_rooms", count, "Rooms held in memory for those connected.")?,
             oldest_undelivered: metrics.level(
                 "oldest_undelivered",
                 seconds,
                 "Age of the oldest entry that a member has not acknowledged.",
+            )?,
+            changes_age: metrics.level(
+                "changes_age",
+                seconds,
+                "Time since sso last answered what has changed; above 30 s nobody new is let in.",
+            )?,
+            unread_changes: metrics.counter(
+                "unread_changes",
+                count,
+                "Changes of the directory that this version can't read.",
             )?,
             sync: metrics.histogram("sync", seconds, "Time to write and sync one batch.", SECONDS)?,
             acknowledge: metrics.histogram(
@@ -67,11 +87,22 @@ impl Meters {
             )?,
             batch: metrics.histogram("batch", count, "Operations that shared one sync.", SIZES)?,
             refusals,
+            store_failures: metrics.counter("store_failures", count, "Frames that failed with the store.")?,
+            storing: Arc::new(Trouble::new("storing")),
         })
     }
 
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.refuse_code(refusal.code);
+        if let Some(fault) = &refusal.fault {
+            self.store_failed(fault);
+        }
+    }
+
+    /// Told in the log once, until a canary passes.
+    pub(crate) fn store_failed(&self, why: impl std::fmt::Display) {
+        self.store_failures.inc();
+        self.storing.failed(why);
     }
 
     pub(crate) fn refuse_code(&self, code: ProblemCode) {

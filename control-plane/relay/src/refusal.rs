@@ -5,6 +5,8 @@ use wickr_store::queue::{Refused as StoreRefused, RoomMeta, StoreError};
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::Refusal as WireRefusal;
 
+use crate::submit::Unanswered;
+
 /// A refusal is an answer like any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -12,11 +14,13 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     /// Where the room stands, when that is what did not match.
     pub(crate) at: Option<(Generation, u64)>,
+    /// What failed inside, in words for the log alone.
+    pub(crate) fault: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), at: None }
+        Self { code, detail: detail.into(), at: None, fault: None }
     }
 
     pub(crate) fn malformed(what: &str) -> Self {
@@ -42,6 +46,11 @@ impl Refusal {
 
     pub(crate) fn busy() -> Self {
         Self::new(ProblemCode::Busy, "the relay has more to write than it can take in; try again in a moment")
+    }
+
+    /// Why, for the log: the cause where it is kept from the device.
+    pub(crate) fn cause(&self) -> &str {
+        self.fault.as_deref().unwrap_or(&self.detail)
     }
 
     pub(crate) fn wire(&self) -> WireRefusal {
@@ -78,13 +87,15 @@ impl From<StoreRefused> for Refusal {
             }
             StoreRefused::StaleGeneration { generation, epoch } => {
                 let detail = format!("the room goes by generation {generation}; process the log, seal again");
-                Self { code: ProblemCode::StaleGeneration, detail, at: Some((generation, epoch)) }
+                Self { at: Some((generation, epoch)), ..Self::new(ProblemCode::StaleGeneration, detail) }
             }
             StoreRefused::StaleEpoch { generation, epoch } => {
                 let detail = format!("the room is at epoch {epoch}; process the log, seal again");
-                Self { code: ProblemCode::StaleEpoch, detail, at: Some((generation, epoch)) }
+                Self { at: Some((generation, epoch)), ..Self::new(ProblemCode::StaleEpoch, detail) }
             }
-            StoreRefused::Conflict => Self::busy(),
+            StoreRefused::Conflict => {
+                Self::new(ProblemCode::Busy, "another handshake of the room came between; submit it again")
+            }
             StoreRefused::Expired => {
                 Self::new(ProblemCode::Expired, "the message expires before anybody could read it")
             }
@@ -110,6 +121,15 @@ impl From<StoreRefused> for Refusal {
     }
 }
 
+impl From<Unanswered> for Refusal {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Busy => Self::busy(),
+            Unanswered::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
@@ -121,8 +141,7 @@ impl From<StoreError> for Refusal {
                 Self::new(ProblemCode::Busy, "the relay's store is not open at this moment; try again soon")
             }
             StoreError::Failed { .. } | StoreError::Unreadable { .. } => {
-                tracing::error!(%error, "the store failed");
-                Self::internal("storing")
+                Self { fault: Some(error.to_string()), ..Self::internal("storing") }
             }
         }
     }

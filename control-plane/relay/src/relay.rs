@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use tokio::sync::{mpsc, watch};
-use wickr_base::{Clock, Domain, Rng, RoomId, UnixMillis};
+use tokio::sync::watch;
+use wickr_base::{Clock, Domain, Rng, UnixMillis};
 use wickr_e2ee::{DeviceIssuers, Hub, Identity, Network, Suite};
 use wickr_service::HeldDocument;
 use wickr_store::queue::QueueStore;
@@ -15,7 +15,9 @@ use crate::changes::Following;
 use crate::live::Live;
 use crate::meters::Meters;
 use crate::refusal::Refusal;
+use crate::removal::Removals;
 use crate::rooms::Rooms;
+use crate::status::Figures;
 use crate::ticket::Ticket;
 
 pub(crate) type Store = dyn QueueStore<Ticket>;
@@ -35,8 +37,9 @@ pub(crate) struct Relay {
     pub(crate) acknowledged: Acknowledged,
     pub(crate) following: Following,
     pub(crate) canary: CanaryState,
+    pub(crate) figures: Figures,
     /// Rooms from which somebody may have to be removed.
-    pub(crate) removals: mpsc::UnboundedSender<RoomId>,
+    pub(crate) removals: Removals,
     /// The hub's certificate and key.
     pub(crate) external_sender: Identity,
     /// The hub as the document of that number has it.

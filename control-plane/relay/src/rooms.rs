@@ -50,8 +50,10 @@ impl Rooms {
         Ok(Some(room))
     }
 
-    /// Drops rooms that nobody holds.
-    pub(crate) fn drop_idle(&self) {
-        self.live.lock().retain(|_, room| Arc::strong_count(room) > 1);
+    /// Drops rooms that nobody holds; gives how many are left.
+    pub(crate) fn drop_idle(&self) -> usize {
+        let mut live = self.live.lock();
+        live.retain(|_, room| Arc::strong_count(room) > 1);
+        live.len()
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 use parking_lot::RwLock;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use wickr_base::{Clock, Rng, RoomId, Secret};
+use wickr_base::{Clock, Rng, Secret};
 use wickr_e2ee::{Identity, InvalidIdentity};
 use wickr_pki::{KeyMaterial, PkiError};
-use wickr_service::{Addresses, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn};
+use wickr_service::{
+    Addresses, Background, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn,
+};
 use wickr_store::queue::{QueueStore, Sink, StoreError};
 use wickr_telemetry::{Metrics, MetricsError};
 
@@ -24,7 +24,9 @@ use crate::feed::{ChangeFeed, SsoFeed};
 use crate::live::Live;
 use crate::meters::Meters;
 use crate::relay::Relay;
+use crate::removal::Removals;
 use crate::rooms::Rooms;
+use crate::status::Figures;
 use crate::ticket::Ticket;
 use crate::{canary, changes, connect, control, expiry, removal, status, sweep};
 
@@ -113,10 +115,10 @@ pub enum RelayError {
 pub struct BoundRelay {
     relay: Arc<Relay>,
     feed: Arc<dyn ChangeFeed>,
-    removals: mpsc::UnboundedReceiver<RoomId>,
     control: UnixListener,
     gate: Gate,
     shutdown: Shutdown,
+    background: Background,
     bound: Bound,
 }
 
@@ -145,7 +147,6 @@ pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<Bo
     }
     let control = control::open(&config.data)
         .map_err(|source| RelayError::Control { data: config.data.clone(), source })?;
-    let (removals, due) = mpsc::unbounded_channel();
     let relay = Arc::new(Relay {
         domain: config.domain.clone(),
         clock,
@@ -158,13 +159,14 @@ pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<Bo
         acknowledged: Acknowledged::default(),
         following: Following::default(),
         canary: CanaryState::default(),
-        removals,
+        figures: Figures::default(),
+        removals: Removals::default(),
         external_sender,
         hub: RwLock::new(None),
     });
-    let shutdown = service.shutdown().clone();
+    let (shutdown, background) = (service.shutdown().clone(), service.background().clone());
     let bound = service.bind().await?;
-    Ok(BoundRelay { relay, feed, removals: due, control, gate, shutdown, bound })
+    Ok(BoundRelay { relay, feed, control, gate, shutdown, background, bound })
 }
 
 impl BoundRelay {
@@ -178,20 +180,20 @@ impl BoundRelay {
         &self.shutdown
     }
 
-    /// Answers until told to stop; what was handed to the store is durable when it returns.
+    /// Answers until told to stop, or until one of its tasks is gone; what was handed to the store is durable when it
+    /// returns.
     pub async fn run(self) -> Drained {
-        let Self { relay, feed, removals, control, gate, shutdown, bound } = self;
-        let mut background = JoinSet::new();
-        background.spawn(changes::follow(Arc::clone(&relay), feed));
-        background.spawn(removal::propose(Arc::clone(&relay), removals));
-        background.spawn(canary::sing(Arc::clone(&relay), gate));
-        background.spawn(expiry::purge(Arc::clone(&relay)));
-        background.spawn(sweep::sweep(Arc::clone(&relay), shutdown.clone()));
-        background.spawn(sweep::drain(Arc::clone(&relay), shutdown.clone()));
-        background.spawn(sweep::announce(Arc::clone(&relay)));
-        background.spawn(sweep::acknowledge(Arc::clone(&relay)));
-        background.spawn(status::measure(Arc::clone(&relay)));
-        background.spawn(control::serve(Arc::clone(&relay), control));
+        let Self { relay, feed, control, gate, shutdown, background, bound } = self;
+        background.spawn("following changes", changes::follow(Arc::clone(&relay), feed));
+        background.spawn("proposing removals", removal::propose(Arc::clone(&relay)));
+        background.spawn("the canary", canary::sing(Arc::clone(&relay), gate));
+        background.spawn("removing what has expired", expiry::purge(Arc::clone(&relay)));
+        background.spawn("looking after connections", sweep::sweep(Arc::clone(&relay), shutdown.clone()));
+        background.spawn("telling of the drain", sweep::drain(Arc::clone(&relay), shutdown.clone()));
+        background.spawn("telling of documents", sweep::announce(Arc::clone(&relay)));
+        background.spawn("writing acknowledgements", sweep::acknowledge(Arc::clone(&relay)));
+        background.spawn("measuring", status::measure(Arc::clone(&relay)));
+        background.spawn("the control socket", control::serve(Arc::clone(&relay), control));
         let for_status = Arc::clone(&relay);
         let routes = Routes {
             public: connect::routes(Arc::clone(&relay), shutdown),
@@ -199,7 +201,7 @@ impl BoundRelay {
             status: status_fn(move || status::status(Arc::clone(&for_status))),
         };
         let drained = bound.run(routes).await;
-        background.shutdown().await;
+        background.end().await;
         relay.write_acknowledged();
         // Dropping the store waits for its writer.
         let _ = tokio::task::spawn_blocking(move || drop(relay)).await;

@@ -1,48 +1,71 @@
-//! The relay's part of `GET /status`, and the figures that take a look into the store.
+//! The relay's part of `GET /status`, which scans nothing; the figures that take a scan are measured beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use wickr_base::UnixMillis;
+use wickr_store::queue::{StoreError, Usage};
 
 use crate::relay::Relay;
+use crate::trouble::Trouble;
 
-/// How often the oldest undelivered entry is looked for; the scan takes a while with many rooms.
+/// How often the store is measured: the scans take a while with many rooms, longer than who asks for the status waits.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What the store held when it was last measured.
+#[derive(Default)]
+pub(crate) struct Figures(Mutex<Option<Usage>>);
 
 pub(crate) async fn status(relay: Arc<Relay>) -> Map<String, Value> {
     let canary = relay.canary.get();
-    let (applied, at) = relay.following.state();
+    let changes = relay.following.state(relay.clock.elapsed());
     let time = |at: Option<UnixMillis>| at.map(|at| at.to_string());
     let mut status = Map::new();
     let mut say = |key: &str, value: Value| status.insert(key.to_owned(), value);
     say("incarnation", json!(relay.store.incarnation().to_string()));
-    say("canary", json!({"ok": canary.ok, "at": time(canary.at), "error": canary.error}));
-    say("changes", json!({"applied": applied, "at": time(at)}));
-    if let Ok(usage) = relay.store.usage().await {
+    let (error, code) =
+        (canary.error.as_ref().map(ToString::to_string), canary.error.map(|error| error.code().as_str()));
+    say("canary", json!({"ok": canary.ok, "at": time(canary.at), "error": error, "code": code}));
+    say(
+        "changes",
+        json!({
+            "ok": changes.lost.is_none(), "at": time(changes.at), "error": changes.lost,
+            "applied": changes.applied,
+        }),
+    );
+    // A copy, or the lock would be held across what follows.
+    let usage = *relay.figures.0.lock();
+    if let Some(usage) = usage {
         say("rooms", json!(usage.rooms));
         say("devices", json!(usage.devices));
     }
     if let Ok(disk) = relay.store.disk().await {
         say("disk", json!({"free": disk.free, "total": disk.total}));
     }
-    let oldest = relay.store.oldest_undelivered().await.ok().flatten();
-    say("oldest_undelivered_s", json!(oldest.map(|at| relay.now().since(at).as_secs())));
     status
 }
 
-/// Keeps the gauge of the oldest undelivered entry, until it is dropped.
+/// Keeps the figures, until it is dropped.
 pub(crate) async fn measure(relay: Arc<Relay>) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
+    let trouble = Trouble::new("measuring what the store holds");
     loop {
         tick.tick().await;
-        match relay.store.oldest_undelivered().await {
-            Ok(oldest) => {
-                let age = oldest.map_or(Duration::ZERO, |at| relay.now().since(at));
-                relay.meters.oldest_undelivered.set(age.as_secs_f64());
-            }
-            Err(error) => tracing::warn!(%error, "the oldest undelivered entry is not known"),
+        match relay.measure().await {
+            Ok(()) => trouble.over(),
+            Err(error) => trouble.failed(error),
         }
+    }
+}
+
+impl Relay {
+    async fn measure(&self) -> Result<(), StoreError> {
+        let oldest = self.store.oldest_undelivered().await?;
+        let age = oldest.map_or(Duration::ZERO, |at| self.now().since(at));
+        self.meters.oldest_undelivered.set(age.as_secs_f64());
+        *self.figures.0.lock() = Some(self.store.usage().await?);
+        Ok(())
     }
 }

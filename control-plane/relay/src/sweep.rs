@@ -36,7 +36,8 @@ pub(crate) async fn sweep(relay: Arc<Relay>, shutdown: Shutdown) {
                 look_at(&connection, now, ticks);
             }
         }
-        relay.rooms.drop_idle();
+        relay.meters.live_rooms.set(i64::try_from(relay.rooms.drop_idle()).unwrap_or(i64::MAX));
+        relay.meters.changes_age.set(relay.following.age(relay.clock.elapsed()).as_secs_f64());
         relay.meters.queue.set(i64::try_from(relay.store.waiting()).unwrap_or(i64::MAX));
     }
 }

@@ -9,11 +9,12 @@ use wickr_wire::relay::SubmitCommit;
 
 use super::away;
 use super::state::Bench;
-use super::{TRIES, at_most_one, check_sizes, observe, room_state, submission};
+use super::{TRIES, at_most_one, check_sizes, observe, outrun, room_state, submission};
 use crate::outbox::Who;
 use crate::refusal::Refusal;
 use crate::relay::Relay;
 use crate::room::devices;
+use crate::submit::Undone;
 use crate::ticket::RoomChange;
 
 impl Relay {
@@ -42,17 +43,17 @@ impl Relay {
                 left: handshake.left.clone(),
             };
             match self.ask_handshake(Operation::Handshake(Box::new(handshake)), &room, change).await {
-                Err(refusal) if refusal.code == ProblemCode::Busy => {}
-                Err(refusal) => return Err(refusal),
+                Err(Undone::Conflict) => {}
+                Err(Undone::Refused(refusal)) => return Err(refusal),
                 Ok(sequenced) => {
                     if !room.live.lock().removals.is_empty() {
-                        let _ = self.removals.send(room.id.clone());
+                        self.removals.add(room.id.clone());
                     }
                     return Ok(sequenced.place);
                 }
             }
         }
-        Err(Refusal::busy())
+        Err(outrun())
     }
 }
 

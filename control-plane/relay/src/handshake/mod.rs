@@ -11,12 +11,17 @@ pub(crate) use state::{away, group_info, observe, room_state};
 
 use bytes::Bytes;
 use wickr_base::MessageId;
-use wickr_wire::MAX_HANDSHAKE_BYTES;
+use wickr_wire::{MAX_HANDSHAKE_BYTES, ProblemCode};
 
 use crate::refusal::Refusal;
 
-/// Handshakes judged anew because another came between; more than that is a fault of ours.
+/// How often a handshake is judged because another came between.
 const TRIES: usize = 3;
+
+/// Each time another came between.
+fn outrun() -> Refusal {
+    Refusal::new(ProblemCode::Busy, "other handshakes of this room came first each time; submit it again")
+}
 
 /// The id that a submission came with.
 fn submission(id: &Bytes) -> Result<MessageId, Refusal> {

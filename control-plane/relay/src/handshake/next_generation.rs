@@ -9,11 +9,12 @@ use wickr_wire::relay::NextGeneration;
 
 use super::away;
 use super::state::Bench;
-use super::{TRIES, at_most_one, check_sizes, observe, room_state, submission};
+use super::{TRIES, at_most_one, check_sizes, observe, outrun, room_state, submission};
 use crate::outbox::Who;
 use crate::refusal::Refusal;
 use crate::relay::Relay;
 use crate::room::devices;
+use crate::submit::Undone;
 use crate::ticket::RoomChange;
 
 impl Relay {
@@ -53,11 +54,12 @@ impl Relay {
                 left: handshake.left.clone(),
             };
             match self.ask_handshake(Operation::Handshake(Box::new(handshake)), &room, change).await {
-                Err(refusal) if refusal.code == ProblemCode::Busy => {}
-                answer => return answer.map(|sequenced| sequenced.place),
+                Err(Undone::Conflict) => {}
+                Err(Undone::Refused(refusal)) => return Err(refusal),
+                Ok(sequenced) => return Ok(sequenced.place),
             }
         }
-        Err(Refusal::busy())
+        Err(outrun())
     }
 }
 

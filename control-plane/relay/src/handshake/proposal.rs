@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use wickr_base::{Generation, MemberUri, MessageId};
 use wickr_store::queue::{At, EntryKind, Handshake, Next, Operation, Place, RoomMeta};
-use wickr_wire::ProblemCode;
 use wickr_wire::relay::SubmitProposal;
 
-use super::{TRIES, check_sizes, observe, room_state, submission};
+use super::{TRIES, check_sizes, observe, outrun, room_state, submission};
 use super::{away, group_info};
 use crate::outbox::Who;
 use crate::refusal::Refusal;
 use crate::relay::Relay;
+use crate::submit::Undone;
 use crate::ticket::RoomChange;
 
 impl Relay {
@@ -39,11 +39,12 @@ impl Relay {
             let handshake = proposed(&meta, Some(who), id, submit.proposal.clone(), state, left.clone());
             let change = RoomChange { next: handshake.next, joined: Vec::new(), left };
             match self.ask_handshake(Operation::Handshake(Box::new(handshake)), &room, change).await {
-                Err(refusal) if refusal.code == ProblemCode::Busy => {}
-                answer => return answer.map(|sequenced| sequenced.place),
+                Err(Undone::Conflict) => {}
+                Err(Undone::Refused(refusal)) => return Err(refusal),
+                Ok(sequenced) => return Ok(sequenced.place),
             }
         }
-        Err(Refusal::busy())
+        Err(outrun())
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use wickr_base::{DeviceId, UnixMillis};
-use wickr_relay::{ChangeFeed, FeedAnswer, FeedChange, FeedError};
+use wickr_base::{DeviceId, Incarnation, UnixMillis, UserId};
+use wickr_model::{Change, ChangeKind, ChangeLine, ChangesAnswer};
+use wickr_relay::{ChangeFeed, FeedError};
 
 #[derive(Clone)]
 pub(crate) struct MadeUpFeed {
-    changes: Arc<Mutex<Vec<FeedChange>>>,
+    changes: Arc<Mutex<Vec<ChangeLine>>>,
     head: Arc<watch::Sender<u64>>,
-    incarnation: Arc<Mutex<String>>,
+    incarnation: Arc<Mutex<Incarnation>>,
 }
 
 impl Default for MadeUpFeed {
@@ -21,45 +22,56 @@ impl Default for MadeUpFeed {
         Self {
             changes: Arc::default(),
             head: Arc::new(watch::Sender::new(0)),
-            incarnation: Arc::new(Mutex::new("0".repeat(32))),
+            incarnation: Arc::new(Mutex::new(Incarnation([0; 16]))),
         }
     }
 }
 
 impl MadeUpFeed {
     pub(crate) fn revoke(&self, device: DeviceId, at: UnixMillis) {
-        self.add("DeviceRevoked", device, None, at);
+        self.add(ChangeKind::DeviceRevoked, device, at);
     }
 
     pub(crate) fn end_session(&self, device: DeviceId, session: &str, at: UnixMillis) {
-        self.add("SessionEnded", device, Some(session.to_owned()), at);
+        self.add(ChangeKind::SessionEnded(session.parse().unwrap()), device, at);
+    }
+
+    /// A change as a later version of sso might say it.
+    pub(crate) fn add_of_later_version(&self, kind: &str, device: DeviceId, at: UnixMillis) {
+        self.push(ChangeKind::DeviceRevoked, device, at, |line| line.kind = kind.to_owned());
     }
 
     /// The directory is restored to a state with none of its changes.
     pub(crate) fn restore(&self) {
         self.changes.lock().clear();
-        *self.incarnation.lock() = "f".repeat(32);
+        *self.incarnation.lock() = Incarnation([0xff; 16]);
         self.head.send_replace(0);
     }
 
-    fn add(&self, kind: &str, device: DeviceId, session: Option<String>, at: UnixMillis) {
+    fn add(&self, kind: ChangeKind, device: DeviceId, at: UnixMillis) {
+        self.push(kind, device, at, |_| {});
+    }
+
+    fn push(&self, kind: ChangeKind, device: DeviceId, at: UnixMillis, spoil: impl FnOnce(&mut ChangeLine)) {
         let mut changes = self.changes.lock();
         let number = changes.len() as u64 + 1;
-        let (kind, device) = (kind.to_owned(), device.to_string());
-        changes.push(FeedChange { number, kind, device, session, at });
+        let user = UserId::from_bytes([9; 16]);
+        let mut line = ChangeLine::from(&Change { number, kind, user, device, at });
+        spoil(&mut line);
+        changes.push(line);
         self.head.send_replace(number);
     }
 }
 
 impl ChangeFeed for MadeUpFeed {
-    fn after(&self, number: u64, wait: Duration) -> BoxFuture<'_, Result<FeedAnswer, FeedError>> {
+    fn after(&self, number: u64, wait: Duration) -> BoxFuture<'_, Result<ChangesAnswer, FeedError>> {
         Box::pin(async move {
             let mut head = self.head.subscribe();
             let _ = tokio::time::timeout(wait, head.wait_for(|head| *head != number)).await;
             let changes = self.changes.lock();
             let after = changes.iter().filter(|change| change.number > number).cloned().collect();
-            let (incarnation, head) = (self.incarnation.lock().clone(), changes.len() as u64);
-            Ok(FeedAnswer { incarnation, changes: after, head })
+            let (incarnation, head) = (*self.incarnation.lock(), changes.len() as u64);
+            Ok(ChangesAnswer { incarnation, changes: after, head })
         })
     }
 }

@@ -4,12 +4,14 @@
 mod device;
 mod feed;
 mod running;
+mod troubled;
 
-mod delivery;
 mod copies;
+mod delivery;
 mod handshakes;
 mod messages;
 mod operations;
 mod restart;
 mod revocation;
 mod sessions;
+mod store_troubles;

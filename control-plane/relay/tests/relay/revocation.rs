@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::device::Seen;
+use crate::device::{Device, Seen};
 use crate::running::{Running, until};
 
 #[tokio::test]
@@ -72,7 +72,9 @@ async fn a_revocation_survives_a_restart_and_is_proposed_after_it() {
 #[tokio::test]
 async fn an_ended_session_closes_its_connection_and_its_token_lets_nobody_in() {
     let relay = Running::new().await;
-    let mut alice = relay.person().await;
+    let mut alice = Device::new(&relay.world, relay.world.network.device());
+    alice.session = "07".repeat(16);
+    alice.come_online(&relay).await;
     let (device, session, now) = (alice.id(), alice.session.clone(), relay.world.now());
     relay.world.feed.end_session(device, &session, now);
     assert_eq!(alice.goodbye().await, "session-expired");
@@ -85,5 +87,25 @@ async fn an_ended_session_closes_its_connection_and_its_token_lets_nobody_in() {
     .await;
     alice.session = "a new one".to_owned();
     alice.come_online(&relay).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_that_can_not_be_read_lets_nobody_new_in_while_those_after_it_take_effect() {
+    let relay = Running::new().await;
+    let (mut bob, mut carol) = (relay.person().await, relay.person().await);
+    relay.world.feed.add_of_later_version("PersonBanned", carol.id(), relay.world.now());
+    relay.revoke(bob.id());
+    assert_eq!(bob.goodbye().await, "device-revoked");
+    assert!(relay.figures().contains("wickr_relay_unread_changes_total 1\n"), "{}", relay.figures());
+    relay.world.clock.advance(Duration::from_secs(31));
+    carol.dial(&relay).await;
+    assert_eq!(carol.authenticate(&relay.world).await.unwrap_err().code, "busy");
+    let changes = relay.status().await["changes"].clone();
+    assert_eq!(changes["ok"], false);
+    assert!(changes["error"].as_str().unwrap().contains("\"PersonBanned\""), "{changes}");
+    // It is not forgotten with the process: the next one reads it again, and perhaps can.
+    let relay = relay.restart().await;
+    until(async || relay.figures().contains("wickr_relay_unread_changes_total 1\n")).await;
     relay.stop().await;
 }

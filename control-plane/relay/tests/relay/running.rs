@@ -19,6 +19,7 @@ use wickr_telemetry::Metrics;
 
 use crate::device::Device;
 use crate::feed::MadeUpFeed;
+use crate::troubled::{TroubledSink, TroubledStore, Troubles};
 
 /// Longer than anything here takes, short enough to fail a test.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) feed: MadeUpFeed,
     pub(crate) config: RelayConfig,
+    pub(crate) troubles: Arc<Troubles>,
     _folder: TempDir,
     token_signer: KeyMaterial,
 }
@@ -54,15 +56,25 @@ impl World {
         let config = network.config(folder.path(), "relay", &document, section);
         let token_signer =
             issue_token_signer(&network.device_issuer, &network.domain, &SystemRng, START).unwrap();
-        Self { network, clock, feed: MadeUpFeed::default(), config, _folder: folder, token_signer }
+        Self {
+            network,
+            clock,
+            feed: MadeUpFeed::default(),
+            config,
+            troubles: Arc::default(),
+            _folder: folder,
+            token_signer,
+        }
     }
 
     pub(crate) async fn start(self) -> Running {
-        let metrics = Metrics::new("relay");
+        let (metrics, troubles) = (Metrics::new("relay"), Arc::clone(&self.troubles));
         let surroundings = Surroundings {
-            store: Box::new(|opening: Opening| {
+            store: Box::new(move |opening: Opening| {
                 let settings = Settings { data: opening.data };
-                Ok(Arc::new(LogStore::open(&settings, opening.clock, &*opening.rng, opening.sink)?))
+                let sink = Box::new(TroubledSink { sink: opening.sink, troubles: Arc::clone(&troubles) });
+                let store = Arc::new(LogStore::open(&settings, opening.clock, &*opening.rng, sink)?);
+                Ok(Arc::new(TroubledStore { store, troubles }))
             }),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             rng: Arc::new(SystemRng),

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use serde::{Deserialize, Serialize};
-use wickr_base::UnixMillis;
-use wickr_model::Change;
+use serde::Deserialize;
+use wickr_model::{ChangeLine, ChangesAnswer};
 use wickr_store::directory::DirectoryError;
 
 use crate::refused::Refused;
@@ -26,26 +25,6 @@ pub(super) struct Follow {
     wait: u64,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct ChangesAnswer {
-    /// Of the store; after a restore it is another, and who follows starts over.
-    incarnation: String,
-    changes: Vec<ChangeAnswer>,
-    head: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct ChangeAnswer {
-    number: u64,
-    kind: &'static str,
-    user: String,
-    device: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    #[serde(with = "wickr_base::rfc3339")]
-    at: UnixMillis,
-}
-
 pub(super) async fn follow(
     State(sso): State<Arc<Sso>>,
     Query(follow): Query<Follow>,
@@ -59,19 +38,8 @@ impl Sso {
         let mut work = self.directory.read().await?;
         let head = work.changes().head().await?;
         let changes = work.changes().list(after, MOST).await?;
-        let incarnation = self.directory.incarnation().to_string();
-        Ok(ChangesAnswer { incarnation, changes: changes.iter().map(answer).collect(), head })
-    }
-}
-
-fn answer(change: &Change) -> ChangeAnswer {
-    ChangeAnswer {
-        number: change.number,
-        kind: change.kind.name(),
-        user: change.user.to_string(),
-        device: change.device.to_string(),
-        session: change.kind.session().map(|session| session.to_string()),
-        at: change.at,
+        let incarnation = self.directory.incarnation();
+        Ok(ChangesAnswer { incarnation, changes: changes.iter().map(ChangeLine::from).collect(), head })
     }
 }
 
