@@ -1,6 +1,6 @@
 //! One connection's task: writes what its outbox holds, reads what the device sends, catches up in between.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use prost::Message as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wickr_base::Seq;
 use wickr_store::queue::RoomNumber;
 use wickr_wire::ProblemCode;
@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) who: Option<Who>,
     pub(crate) places: HashMap<RoomNumber, Place>,
     pub(crate) names: HashMap<Arc<str>, RoomNumber>,
+    /// The last entries of rooms that it left and was sent all of, until the device says that it holds them.
+    pub(crate) left: HashMap<RoomNumber, Seq>,
     /// Rooms whose next entries must come from the log.
     pub(crate) behind: HashSet<RoomNumber>,
     /// Whether the inbox has something that was not sent, and up to where it was.
@@ -56,6 +58,8 @@ pub(crate) struct Session {
     pub(crate) resuming: bool,
     pub(crate) resumed: bool,
     rare: Arc<Semaphore>,
+    /// A rare request that waits for its turn; nothing more is read until it has it.
+    waiting: VecDeque<(u64, client_frame::Body, Who)>,
 }
 
 /// The connection is over; nothing more can be said.
@@ -73,12 +77,14 @@ pub(crate) async fn run(relay: Arc<Relay>, socket: WebSocket) {
         who: None,
         places: HashMap::new(),
         names: HashMap::new(),
+        left: HashMap::new(),
         behind: HashSet::new(),
         inbox: false,
         inbox_sent: 0,
         resuming: false,
         resumed: false,
         rare: Arc::new(Semaphore::new(RARE)),
+        waiting: VecDeque::new(),
     };
     let shared = Arc::clone(&session.shared);
     // However it ends, there is nobody left to tell.
@@ -100,7 +106,8 @@ impl Session {
         self.challenge().await?;
         let shared = Arc::clone(&self.shared);
         loop {
-            let may_read = shared.in_flight.load(Ordering::Relaxed) < IN_FLIGHT;
+            self.begin_rare();
+            let may_read = shared.in_flight.load(Ordering::Relaxed) < IN_FLIGHT && self.waiting.is_empty();
             let behind = self.inbox || !self.behind.is_empty();
             // Without order, so that a device that sends much and one that gets much are both heard.
             tokio::select! {
@@ -184,6 +191,7 @@ impl Session {
         }
         room.subscribe(who.device, &self.shared);
         self.names.insert(Arc::clone(&room.name), room.number);
+        self.left.remove(&room.number);
         self.behind.insert(room.number);
         self.places.insert(room.number, Place { room, sent: from, until: None });
     }
@@ -197,12 +205,15 @@ impl Session {
         self.forget_finished(room);
     }
 
-    /// A room that the device has left, and has all of, is none of this connection's any more.
+    /// A room that the device has left, and was sent all of, is none of this connection's any more: the room itself is
+    /// let go, or it would stay in memory as long as this connection. What the device holds of it is still to be heard.
     pub(crate) fn forget_finished(&mut self, room: RoomNumber) {
         let finished =
             self.places.get(&room).is_some_and(|place| place.until.is_some_and(|until| place.sent >= until));
-        if finished {
+        if finished && let Some(place) = self.places.remove(&room) {
             self.behind.remove(&room);
+            place.room.unsubscribe(&self.shared);
+            self.left.insert(room, place.sent);
         }
     }
 
@@ -212,6 +223,9 @@ impl Session {
         for _ in 0..BURST {
             let Some(Ok(message)) = next else { return Err(Over) };
             self.read(message).await?;
+            if !self.waiting.is_empty() {
+                return Ok(());
+            }
             match self.socket.next().now_or_never() {
                 Some(after) => next = after,
                 None => return Ok(()),
@@ -260,27 +274,35 @@ impl Session {
             }
             (Body::Authenticate(proof), _) => self.authenticate(request, proof).await,
             (Body::Resume(resume), Some(who)) => self.resume(request, resume, &who).await,
-            (body, Some(who)) => self.rarely(request, body, who).await,
+            (body, Some(who)) => {
+                self.waiting.push_back((request, body, who));
+                self.begin_rare();
+                Ok(())
+            }
             (_, None) => Ok(()),
         }
     }
 
-    /// Runs a rare request beside the connection, so that live entries go on.
-    async fn rarely(&mut self, request: u64, body: client_frame::Body, who: Who) -> Result<(), Over> {
-        let turn = Arc::clone(&self.rare).acquire_owned().await.map_err(|_| Over)?;
-        let (relay, shared) = (Arc::clone(&self.relay), Arc::clone(&self.shared));
-        tokio::spawn(async move {
-            let _turn: OwnedSemaphorePermit = turn;
-            let answer = match relay.rare(&shared, &who, body).await {
-                Ok(outcome) => frames::answer(request, outcome),
-                Err(refusal) => {
-                    relay.meters.refuse(&refusal);
-                    frames::refused(request, &refusal)
-                }
-            };
-            shared.send(Outgoing::Frame(answer));
-        });
-        Ok(())
+    /// Runs rare requests beside the connection, so that live entries go on; one too many waits for its turn without
+    /// holding anything up but what the device says after it.
+    fn begin_rare(&mut self) {
+        while !self.waiting.is_empty() {
+            let Ok(turn) = Arc::clone(&self.rare).try_acquire_owned() else { return };
+            let Some((request, body, who)) = self.waiting.pop_front() else { return };
+            let (relay, shared) = (Arc::clone(&self.relay), Arc::clone(&self.shared));
+            tokio::spawn(async move {
+                let answer = match relay.rare(&shared, &who, body).await {
+                    Ok(outcome) => frames::answer(request, outcome),
+                    Err(refusal) => {
+                        relay.meters.refuse(&refusal);
+                        frames::refused(request, &refusal)
+                    }
+                };
+                // Before the answer, which wakes the connection: it then finds the turn free.
+                drop(turn);
+                shared.send(Outgoing::Frame(answer));
+            });
+        }
     }
 
     pub(crate) async fn done(&mut self, request: u64) -> Result<(), Over> {

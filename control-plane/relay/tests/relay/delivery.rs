@@ -125,3 +125,18 @@ async fn key_packages_are_counted_and_given_once() {
     assert_eq!(alice.claim(&[nobody]).await.unwrap_err().code, "no-key-packages");
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn a_room_that_a_connected_device_has_left_is_kept_in_memory_by_nobody() {
+    let relay = Running::new().await;
+    let (mut alice, mut bob) = (relay.person().await, relay.person().await);
+    let room = relay.room(&mut [&mut alice, &mut bob]).await;
+    alice.remove(&room, &[bob.uri().clone()]).await.unwrap();
+    assert_eq!(bob.take_in_until(&room, 3).await, [Seen::Removed]);
+    alice.go_offline();
+    until(async || relay.figures().contains("wickr_relay_live_rooms 0\n")).await;
+    // Its last entry can still be acknowledged, and then there is nothing left of it for the device.
+    bob.acknowledge().await;
+    assert!(bob.come_online(&relay).await.rooms.is_empty());
+    relay.stop().await;
+}
