@@ -24,8 +24,7 @@ pub(crate) fn run(config: &Path) -> Result<()> {
         };
         let relay = bind(&config, surroundings).await.context("starting the relay")?;
         relay.shutdown().on_signals().context("listening for signals")?;
-        relay.run().await;
-        Ok(())
+        start::ended(relay.run().await)
     })
 }
 

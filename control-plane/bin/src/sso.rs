@@ -25,7 +25,6 @@ pub(crate) fn run(config: &Path) -> Result<()> {
         };
         let sso = bind(&config, surroundings).await.context("starting sign-in")?;
         sso.shutdown().on_signals().context("listening for signals")?;
-        sso.run().await;
-        Ok(())
+        start::ended(sso.run().await)
     })
 }

@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use wickr_service::Drained;
 use wickr_telemetry::{LogFormat, Metrics, init};
 
 use crate::arguments::{Format, Log};
@@ -33,6 +34,14 @@ pub(crate) fn metrics(service: &'static str) -> Result<Metrics> {
 /// The runtime that services run on.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
+}
+
+/// A service that ended for want of one of its tasks has failed, so that whoever runs it starts it anew.
+pub(crate) fn ended(drained: Drained) -> Result<()> {
+    match drained.failed {
+        Some(task) => bail!("\"{task}\" ended by itself, and the service with it: the log says why"),
+        None => Ok(()),
+    }
 }
 
 /// A result of a command, for a person or a script.
