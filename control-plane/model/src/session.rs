@@ -14,6 +14,9 @@ pub const ASK_EVERY: Duration = Duration::from_mins(15);
 /// How long to wait before asking again a provider that could not be reached.
 pub const RETRY_EVERY: Duration = Duration::from_secs(30);
 
+/// How far a stamp may lie ahead and still be believed: clocks are set back by seconds every day.
+const CLOCK_STEP: Duration = Duration::from_mins(5);
+
 /// Names one session; stands in its tokens as `sid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(pub [u8; 16]);
@@ -159,7 +162,8 @@ impl Session {
         if let Some(why) = self.ended {
             return SessionStep::Refuse(SessionRefusal::Ended(why));
         }
-        if now.since(self.honoured_at) < ASK_EVERY {
+        // A yes from the future was given while the clock was wrong; it says nothing about how long ago it was.
+        if now.since(self.honoured_at) < ASK_EVERY && self.honoured_at <= now.plus(CLOCK_STEP) {
             return SessionStep::Issue;
         }
         if self.refresh.is_none() {
@@ -240,6 +244,15 @@ mod tests {
         assert_eq!(honoured.refresh, Some(Sealed(vec![1])));
         assert_eq!(honoured.step(Some(&here), GRACE, at(29)), SessionStep::Issue);
         assert_eq!(honoured.step(Some(&here), GRACE, at(30)), SessionStep::Ask);
+    }
+
+    #[test]
+    fn a_yes_from_the_future_is_asked_for_again() {
+        let here = provider("wickr");
+        let ahead = alive().honoured(None, at(24 * 60));
+        assert_eq!(ahead.step(Some(&here), GRACE, at(24 * 60 - 5)), SessionStep::Issue, "a small step back");
+        assert_eq!(ahead.step(Some(&here), GRACE, at(1)), SessionStep::Ask);
+        assert_eq!(ahead.asked_in_vain(at(1)).step(Some(&here), GRACE, at(2)), SessionStep::Ask);
     }
 
     #[test]
