@@ -9,14 +9,15 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Row as _, SqliteConnection};
-use wickr_base::{Incarnation, Rng};
+use wickr_base::{Incarnation, Rng, UnixMillis};
 use wickr_store::directory::{Directory, DirectoryError, Transaction};
 use wickr_store::queue::Disk;
 
-use crate::backup;
+use crate::files::FileError;
 use crate::lock::{LockError, StoreLock};
 use crate::row::engine;
 use crate::transaction::SqliteTransaction;
+use crate::{backup, restore};
 
 /// The database's file name in the data directory.
 pub const DATABASE: &str = "directory.sqlite";
@@ -31,6 +32,9 @@ pub enum OpenError {
     /// Another process has it, or the lock can't be made.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A restored store waits and can't be put in place.
+    #[error("putting the restored store in place")]
+    Restored(#[source] FileError),
     /// SQLite can't open the file.
     #[error("opening \"{path}\"")]
     Open {
@@ -74,6 +78,7 @@ impl SqliteDirectory {
     /// Opens the directory in the folder `data`, which must exist; makes and migrates it when needed.
     pub async fn open(data: &Path, rng: &dyn Rng) -> Result<Self, OpenError> {
         let lock = StoreLock::take(data)?;
+        restore::adopt_restored(data).map_err(OpenError::Restored)?;
         let path = data.join(DATABASE);
         let opening = |source| OpenError::Open { path: path.clone(), source };
         let writer = SqlitePoolOptions::new()
@@ -145,6 +150,31 @@ impl Directory for SqliteDirectory {
         self.incarnation
     }
 
+    async fn canary(&self, now: UnixMillis) -> Result<(), DirectoryError> {
+        let mut work = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(engine(|| "beginning the canary".to_owned()))?;
+        sqlx::query("UPDATE store SET canary_at = ?")
+            .bind(now.0)
+            .execute(&mut *work)
+            .await
+            .map_err(engine(|| "writing the canary".to_owned()))?;
+        work.commit().await.map_err(engine(|| "syncing the canary".to_owned()))?;
+        let read: i64 = sqlx::query_scalar("SELECT canary_at FROM store")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(engine(|| "reading the canary".to_owned()))?;
+        if read == now.0 {
+            return Ok(());
+        }
+        Err(DirectoryError::Unreadable {
+            what: "\"store.canary_at\"".to_owned(),
+            why: format!("{} was written and {read} is there", now.0),
+        })
+    }
+
     fn disk(&self) -> Result<Disk, DirectoryError> {
         let space = rustix::fs::statvfs(&self.data).map_err(|error| DirectoryError::Engine {
             doing: format!("asking for the space on \"{}\"", self.data.display()),
@@ -167,7 +197,7 @@ impl Directory for SqliteDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wickr_base::{SeededRng, UnixMillis, UserId};
+    use wickr_base::{SeededRng, UserId};
     use wickr_model::{Subject, User};
 
     async fn pragma<T>(pool: &SqlitePool, query: &'static str) -> T

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use wickr_base::{SeededRng, UnixMillis, UserId};
 use wickr_model::{Subject, User};
 use wickr_store::directory::Directory;
-use wickr_store_sql::{BackupError, DATABASE, LockError, OpenError, SqliteDirectory, backup, restore};
+use wickr_store_sql::{DATABASE, LockError, OpenError, SqliteDirectory, backup, restore};
 
 async fn empty() -> (SqliteDirectory, TempDir) {
     let data = tempfile::tempdir().unwrap();
@@ -89,15 +89,48 @@ async fn a_copy_made_in_use_restores_as_a_new_incarnation() {
     work.users().add(&user("bobby")).await.unwrap();
     backup(data.path(), &copy).await.unwrap();
     work.commit().await.unwrap();
-    assert!(matches!(backup(data.path(), &copy).await, Err(BackupError::TargetExists(_))));
 
     let other = tempfile::tempdir().unwrap();
-    restore(&copy, other.path(), &SeededRng::new(5)).await.unwrap();
+    let bytes = std::fs::read(&copy).unwrap();
+    let done = restore(&copy, other.path(), &SeededRng::new(5)).await.unwrap();
+    assert!(done.in_place);
+    assert_eq!(std::fs::read(&copy).unwrap(), bytes, "the copy can be used again");
     let restored = open(other.path(), 6).await;
-    assert_eq!(count(&restored).await, 1);
+    assert_eq!((count(&restored).await, restored.incarnation()), (1, done.incarnation));
     assert_ne!(restored.incarnation(), directory.incarnation());
-    let again = restore(&copy, data.path(), &SeededRng::new(5)).await;
-    assert!(matches!(again, Err(BackupError::Lock(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_second_copy_replaces_the_first_when_it_is_whole() {
+    let (directory, data) = empty().await;
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("copy.sqlite");
+    backup(data.path(), &copy).await.unwrap();
+    add(&directory, "alice").await;
+    std::fs::write(copies.path().join("copy.partial"), "of one that was cut off").unwrap();
+    backup(data.path(), &copy).await.unwrap();
+    assert_eq!(std::fs::read_dir(copies.path()).unwrap().count(), 1);
+    restore(&copy, copies.path(), &SeededRng::new(5)).await.unwrap();
+    assert_eq!(count(&open(copies.path(), 6).await).await, 1);
+}
+
+#[tokio::test]
+async fn a_restore_beside_an_open_store_takes_effect_at_the_next_opening_and_keeps_the_old_one() {
+    let (directory, data) = empty().await;
+    add(&directory, "alice").await;
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("copy.sqlite");
+    backup(data.path(), &copy).await.unwrap();
+    let done = restore(&copy, data.path(), &SeededRng::new(5)).await.unwrap();
+    assert!(!done.in_place);
+    add(&directory, "bobby").await;
+    assert_eq!(count(&directory).await, 2, "the open store goes on");
+    // Dropped without closing: its log stays beside it, as after a kill.
+    drop(directory);
+    let directory = open(data.path(), 6).await;
+    assert_eq!((count(&directory).await, directory.incarnation()), (1, done.incarnation));
+    let old = data.path().join("directory.replaced");
+    assert_eq!(count(&open(&old, 7).await).await, 2, "nothing of the old one is lost");
 }
 
 #[tokio::test]

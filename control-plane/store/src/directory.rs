@@ -60,10 +60,13 @@ pub trait Directory: Send + Sync + fmt::Debug {
     /// Which life of the store this is: new at creation and at restore.
     fn incarnation(&self) -> Incarnation;
 
+    /// Writes `now` durably and reads it back: what a canary is to the queue.
+    async fn canary(&self, now: UnixMillis) -> Result<(), DirectoryError>;
+
     /// Space on the store's volume.
     fn disk(&self) -> Result<Disk, DirectoryError>;
 
-    /// Writes a consistent copy to `to`, which must not exist; the directory stays in use meanwhile.
+    /// Writes a consistent copy to `to`, in the place of an earlier one; the directory stays in use meanwhile.
     async fn backup(&self, to: &Path) -> Result<(), DirectoryError>;
 }
 
