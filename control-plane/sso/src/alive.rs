@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wickr_model::{ChangeKind, Device, Ended, Session, SessionRefusal, SessionStep, Subject};
-use wickr_store::directory::DirectoryError;
+use wickr_store::directory::{DirectoryError, Transaction};
 use wickr_wire::ProblemCode;
 
 use crate::metrics::Operation;
@@ -35,6 +35,27 @@ impl Refusal for AliveError {
             Self::Seal(_) => ProblemCode::Internal,
         }
     }
+}
+
+/// Refusals that are about the person: the token is void (RFC 6749 section 5.2), the person may not in any more, or
+/// has to come by in a browser (OpenID Connect Core section 3.1.2.6).
+const ENDING: [&str; 6] = [
+    "invalid_grant",
+    "access_denied",
+    "interaction_required",
+    "login_required",
+    "consent_required",
+    "account_selection_required",
+];
+
+/// The session as it stands now. Meanwhile the person may have signed out, or in again: then an answer about it is
+/// about nothing any more.
+async fn current(work: &mut dyn Transaction, session: &Session) -> Result<Session, AliveError> {
+    let current = work.sessions().lookup(session.device).await?.ok_or(AliveError::None)?;
+    if current.id == session.id && current.ended.is_none() {
+        return Ok(current);
+    }
+    Err(AliveError::Refused(SessionRefusal::Ended(current.ended.unwrap_or(Ended::SignedOut))))
 }
 
 /// What the provider said about a session.
@@ -71,15 +92,16 @@ impl Sso {
         subject: &Subject,
         grace: Duration,
     ) -> Result<Session, AliveError> {
+        // A provider may replace the refresh token in its answer, and then the old one is worth nothing. So a write
+        // is proven to succeed before it is asked: a full volume must not sign everybody out.
+        let mut work = self.directory.begin().await?;
+        let session = current(&mut *work, &session).await?.asked_in_vain(self.clock.now());
+        work.sessions().save(&session).await?;
+        work.commit().await?;
         let answer = self.answer(&session, subject).await?;
         let now = self.clock.now();
         let mut work = self.directory.begin().await?;
-        // Meanwhile the person may have signed out, or in again: then the answer is about nothing any more.
-        let current = work.sessions().lookup(device.id).await?.ok_or(AliveError::None)?;
-        if current.id != session.id || current.ended.is_some() {
-            let why = current.ended.unwrap_or(Ended::SignedOut);
-            return Err(AliveError::Refused(SessionRefusal::Ended(why)));
-        }
+        let current = current(&mut *work, &session).await?;
         let (session, outcome, ended) = match answer {
             Answer::Honoured(refresh) => {
                 let place = Place::SessionRefresh(device.id, session.id);
@@ -132,7 +154,7 @@ impl Sso {
                 }
                 Answer::Honoured(refreshed.refresh)
             }
-            Err(TokenError::Refused { code, .. }) if code == "invalid_grant" => Answer::Refused,
+            Err(TokenError::Refused { code, .. }) if ENDING.contains(&code.as_str()) => Answer::Refused,
             // The token is now somebody else's: whoever it was, it isn't this person any more.
             Err(TokenError::IdToken(IdTokenError::Subject)) => Answer::Refused,
             Err(error) => {

@@ -1,8 +1,9 @@
-//! What sso does by itself: looks at the provider, tries out its own issuing, removes ended sign-ins.
+//! What sso does by itself: looks at the provider, tries out its own issuing and its store, removes ended sign-ins.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use wickr_service::Gate;
 use wickr_store::directory::DirectoryError;
 
 use crate::metrics::Operation;
@@ -15,19 +16,18 @@ const EVERY: Duration = Duration::from_secs(30);
 /// How long an ended sign-in is kept, so that its device hears that it has ended.
 const KEEP_ENDED: Duration = Duration::from_mins(10);
 
-/// Runs until `stop` is done.
-pub(crate) async fn run(sso: Arc<Sso>, stop: impl Future<Output = ()>) {
-    let work = async {
-        let mut tick = tokio::time::interval(EVERY);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            sso.round().await;
+/// Runs for as long as it is let.
+pub(crate) async fn run(sso: Arc<Sso>, store: Gate) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        sso.round().await;
+        match &sso.store.lock().error {
+            None => store.open(),
+            // Still ready: what only reads goes on, and status says what doesn't.
+            Some(why) => store.open_but(why),
         }
-    };
-    tokio::select! {
-        () = work => {}
-        () = stop => {}
     }
 }
 
@@ -35,6 +35,7 @@ impl Sso {
     /// One round of everything.
     pub(crate) async fn round(&self) {
         self.try_out_certificates();
+        self.try_out_store().await;
         if let Err(error) = self.remove_ended_flows().await {
             tracing::error!(cause = causes(&error), "ended sign-ins were not removed");
         }
@@ -67,6 +68,16 @@ impl Sso {
                 tracing::error!(error, "a test certificate does not hold");
                 look.ill(now, error);
             }
+        }
+    }
+
+    async fn try_out_store(&self) {
+        let now = self.clock.now();
+        let outcome = self.directory.canary(now).await;
+        let mut look = self.store.lock();
+        match outcome {
+            Ok(()) => look.well(now),
+            Err(error) => look.ill(now, causes(&error)),
         }
     }
 

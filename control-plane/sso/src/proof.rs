@@ -76,6 +76,12 @@ impl Proofs {
         Ok(self.known.remember(&proof.thumbprint, &proof.jti, clock.elapsed())?)
     }
 
+    /// How many proofs of known keys are remembered.
+    #[cfg(test)]
+    pub(crate) fn known(&self) -> usize {
+        self.known.remembered()
+    }
+
     /// The proof is of a key that nobody knows yet, and new.
     pub(crate) fn take_strangers(&self, proof: &Proof, clock: &dyn Clock) -> Result<(), ProofError> {
         Ok(self.strangers.remember(&proof.thumbprint, &proof.jti, clock.elapsed())?)

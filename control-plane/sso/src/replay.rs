@@ -58,6 +58,13 @@ impl Replay {
     }
 }
 
+#[cfg(test)]
+impl Replay {
+    pub(crate) fn remembered(&self) -> usize {
+        self.seen.lock().ids.len()
+    }
+}
+
 fn id(thumbprint: &str, jti: &str) -> [u8; 32] {
     let mut out = [0; 32];
     // A thumbprint has a fixed length, so the two can't run into each other.

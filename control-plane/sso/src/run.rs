@@ -6,7 +6,9 @@ use std::sync::Arc;
 use url::Url;
 use wickr_base::{Clock, Rng, Secret};
 use wickr_pki::{KeyMaterial, PkiError};
-use wickr_service::{Addresses, Bound, Drained, Routes, Service, ServiceError, Shutdown, status_fn};
+use wickr_service::{
+    Addresses, Background, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn,
+};
 use wickr_store::directory::{Directory, DirectoryError};
 use wickr_telemetry::{Metrics, MetricsError};
 
@@ -82,6 +84,8 @@ pub enum SsoError {
 /// sso with its ports open.
 pub struct BoundSso {
     sso: Arc<Sso>,
+    store: Gate,
+    background: Background,
     shutdown: Shutdown,
     bound: Bound,
 }
@@ -113,9 +117,9 @@ pub async fn bind(config: &SsoConfig, surroundings: Surroundings) -> Result<Boun
     })
     .await?;
     store.open();
-    let shutdown = service.shutdown().clone();
+    let (shutdown, background) = (service.shutdown().clone(), service.background().clone());
     let bound = service.bind().await?;
-    Ok(BoundSso { sso: Arc::new(sso), shutdown, bound })
+    Ok(BoundSso { sso: Arc::new(sso), store, background, shutdown, bound })
 }
 
 impl BoundSso {
@@ -131,15 +135,15 @@ impl BoundSso {
 
     /// Answers until told to stop.
     pub async fn run(self) -> Drained {
-        let Self { sso, shutdown, bound } = self;
-        let background = tokio::spawn(background::run(Arc::clone(&sso), shutdown.closed()));
+        let Self { sso, store, background, bound, .. } = self;
+        background.spawn("sso's own work", background::run(Arc::clone(&sso), store));
         let routes = Routes {
             public: public::routes(Arc::clone(&sso)),
             admin: admin::routes(Arc::clone(&sso)),
             status: status_fn(move || admin::status(Arc::clone(&sso))),
         };
         let drained = bound.run(routes).await;
-        let _ = background.await;
+        background.end().await;
         drained
     }
 }

@@ -1,6 +1,7 @@
 //! Signing session tokens; the signer is made in memory and never written down. What a token says and how it is
 //! checked: `wickr_pki::session`.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +42,19 @@ pub(crate) struct SessionToken {
     pub(crate) expires_at: UnixMillis,
 }
 
+/// A signer and when it is used: not after the clock was set back before its certificate's beginning, either.
+#[derive(Debug)]
+struct Current {
+    signer: Arc<Signer>,
+    used: Range<UnixMillis>,
+}
+
 /// Signs session tokens under the device issuer.
 #[derive(Debug)]
 pub(crate) struct TokenSigner {
     domain: Domain,
     issuer: Arc<KeyMaterial>,
-    current: Mutex<Option<(Arc<Signer>, UnixMillis)>>,
+    current: Mutex<Option<Current>>,
 }
 
 impl TokenSigner {
@@ -72,16 +80,15 @@ impl TokenSigner {
 
     fn signer(&self, rng: &dyn Rng, now: UnixMillis) -> Result<Arc<Signer>, IssueTokenError> {
         let mut current = self.current.lock();
-        if let Some((signer, replace_at)) = &*current
-            && now < *replace_at
-        {
-            return Ok(Arc::clone(signer));
+        if let Some(current) = current.as_ref().filter(|current| current.used.contains(&now)) {
+            return Ok(Arc::clone(&current.signer));
         }
         let made =
             issue_token_signer(&self.issuer, &self.domain, rng, now).map_err(IssueTokenError::Signer)?;
-        let end = parse_leaf(&made.certificate).map_err(IssueTokenError::Signer)?.not_after;
+        let leaf = parse_leaf(&made.certificate).map_err(IssueTokenError::Signer)?;
+        let used = leaf.not_before..leaf.not_after.minus(REPLACE_BEFORE);
         let signer = Arc::new(made.signer(&[]).map_err(IssueTokenError::Signer)?);
-        *current = Some((Arc::clone(&signer), end.minus(REPLACE_BEFORE)));
+        *current = Some(Current { signer: Arc::clone(&signer), used });
         Ok(signer)
     }
 }

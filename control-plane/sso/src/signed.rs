@@ -78,8 +78,9 @@ impl Sso {
         let claims = check_session_token(token, &self.anchors(), &self.domain, now)?;
         let request = (parts.method.as_str(), parts.uri.path());
         let proof = self.proofs.check(header("DPoP")?, request, Some(token), &*self.clock)?;
-        self.proofs.take(&proof, &claims.cnf.jkt, &*self.clock)?;
+        // The limit comes first: one person's flood must not fill the list of proofs that all share.
         self.limits.signed.take(claims.sub, self.clock.elapsed())?;
+        self.proofs.take(&proof, &claims.cnf.jkt, &*self.clock)?;
         let mut work = self.directory.read().await?;
         let device = work.devices().lookup(claims.dev).await?.ok_or(SignedError::Unknown)?;
         if device.user != claims.sub || device.key.thumbprint != claims.cnf.jkt {
@@ -149,6 +150,18 @@ mod tests {
         world.pass(Duration::from_mins(15));
         assert_eq!(world.signed(&phone, "GET", PATH).await.code(), "session-expired");
         assert_eq!(world.signed(&foreign, "GET", PATH).await.code(), "unauthenticated");
+    }
+
+    #[tokio::test]
+    async fn who_asks_too_often_takes_no_room_in_the_list_that_all_share() {
+        let world = World::new().await;
+        let phone = world.phone_of("alice").await;
+        let mut refused = 0;
+        while refused < 50 {
+            let answer = world.signed(&phone, "GET", PATH).await;
+            refused += usize::from(answer.code() == "too-many");
+        }
+        assert!(world.sso.proofs.known() < 150, "{} proofs are remembered", world.sso.proofs.known());
     }
 
     #[tokio::test]

@@ -77,6 +77,8 @@ pub(crate) struct Sso {
     pub(crate) turns: Stripes,
     /// How the latest test certificate went.
     pub(crate) certificate: Mutex<Look>,
+    /// How the latest write to the directory went.
+    pub(crate) store: Mutex<Look>,
     documents: watch::Receiver<Option<Arc<HeldDocument>>>,
 }
 
@@ -129,6 +131,7 @@ impl Sso {
             rehearsing: tokio::sync::Mutex::default(),
             turns: Stripes::default(),
             certificate: Mutex::default(),
+            store: Mutex::default(),
             documents: parts.documents,
         })
     }

@@ -11,17 +11,19 @@ use crate::provider::{InService, Look};
 use crate::refused::causes;
 use crate::state::Sso;
 
-/// Always an object with all its members; what can't be told is null, and `store_error` says why.
+/// Always an object with all its members; what can't be told is null, and `store.error` says why.
 pub(crate) async fn status(sso: Arc<Sso>) -> Map<String, Value> {
     let mut status = Map::new();
     let counted = sso.count().await;
     let (users, devices, previous) = match &counted {
         Ok(counted) => (json!(counted.users), json!(counted.devices), counted.previous.as_ref()),
-        Err(_) => (json!(0), json!(0), None),
+        Err(_) => (Value::Null, Value::Null, None),
     };
+    let mut store = sso.store.lock().clone();
     if let Err(error) = &counted {
-        status.insert("store_error".to_owned(), json!(causes(error)));
+        store.error = Some(causes(error));
     }
+    status.insert("store".to_owned(), look(&store));
     status.insert("provider".to_owned(), provider(sso.active().as_deref(), previous));
     status.insert("certificate".to_owned(), look(&sso.certificate.lock()));
     status.insert("users".to_owned(), users);
@@ -114,6 +116,23 @@ mod tests {
         assert_eq!((&status["users"], &status["devices"]), (&1.into(), &2.into()));
         assert!(status["disk"]["total"].as_u64() > Some(0));
         assert!(!serde_json::to_string(&status).unwrap().contains("alice"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_no_writes_is_told() {
+        let world = World::new().await;
+        world.sso.round().await;
+        assert_eq!(super::status(Arc::clone(&world.sso)).await["store"]["ok"], true);
+        let well = world.clock.now().to_string();
+        world.fill(true);
+        world.pass(Duration::from_secs(30));
+        world.sso.round().await;
+        let store = &super::status(Arc::clone(&world.sso)).await["store"];
+        assert_eq!((&store["ok"], &store["at"]), (&false.into(), &well.into()));
+        assert!(store["error"].as_str().unwrap().contains("full"), "{store}");
+        world.fill(false);
+        world.sso.round().await;
+        assert_eq!(super::status(Arc::clone(&world.sso)).await["store"]["ok"], true);
     }
 
     #[tokio::test]

@@ -112,7 +112,7 @@ mod tests {
     async fn when_the_provider_says_no_the_session_ends_and_relays_hear_of_it_at_once() {
         let world = World::new().await;
         let phone = world.phone_of("alice").await;
-        world.idp.behave(|idp| idp.refreshing = Refreshing::InvalidGrant);
+        world.idp.behave(|idp| idp.refreshing = Refreshing::Refuse("invalid_grant"));
         world.pass(QUARTER);
         let (heard, refused) =
             tokio::join!(world.admin("GET", "/changes?after=0&wait=25", None), world.renew(&phone, PATH));
@@ -138,6 +138,30 @@ mod tests {
         world.idp.behave(|idp| idp.refreshing = Refreshing::OtherSubject);
         world.pass(QUARTER);
         assert_eq!(world.renew(&phone, PATH).await.code(), "session-expired");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_the_person_ends_the_session_whatever_its_name() {
+        for code in ["access_denied", "interaction_required", "login_required", "consent_required"] {
+            let world = World::new().await;
+            let phone = world.phone_of("alice").await;
+            world.idp.behave(|idp| idp.refreshing = Refreshing::Refuse(code));
+            world.pass(QUARTER);
+            assert_eq!(world.renew(&phone, PATH).await.code(), "session-expired", "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_volume_costs_nobody_the_session() {
+        let world = World::new().await;
+        let phone = world.phone_of("alice").await;
+        world.pass(QUARTER);
+        let asked = world.idp.asked("token");
+        world.fill(true);
+        assert_eq!(world.renew(&phone, PATH).await.code(), "storage-full");
+        assert_eq!(world.idp.asked("token"), asked, "its answer could not have been kept");
+        world.fill(false);
+        assert_eq!(world.renew(&phone, PATH).await.status, StatusCode::OK);
     }
 
     #[tokio::test]

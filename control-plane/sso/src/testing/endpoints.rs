@@ -211,7 +211,7 @@ fn by_grant(idp: &Inner, form: &HashMap<String, String>) -> Granted {
 fn by_refresh(idp: &Inner, form: &HashMap<String, String>) -> Granted {
     match idp.behaviour.lock().refreshing {
         Refreshing::Honour => {}
-        Refreshing::InvalidGrant => return Err("invalid_grant"),
+        Refreshing::Refuse(code) => return Err(code),
         Refreshing::ServerError => return Err("server_error"),
         Refreshing::OtherSubject => return Ok(("mallory".to_owned(), None)),
     }

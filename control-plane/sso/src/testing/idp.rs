@@ -40,7 +40,7 @@ pub(crate) enum Twist {
 pub(crate) enum Refreshing {
     #[default]
     Honour,
-    InvalidGrant,
+    Refuse(&'static str),
     ServerError,
     /// Vouches for somebody else.
     OtherSubject,
@@ -162,7 +162,7 @@ impl Idp {
             "generation": generation, "issuer": self.issuer(), "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET, "ca_bundle_pem": self.ca_pem,
             "scopes": ["openid", "profile", "offline_access"],
-            "claims": {"username": "preferred_username", "groups": "groups"},
+            "claims": {"username": "preferred_username"},
             "refresh_grace": "60m", "adopt": true,
         })
     }

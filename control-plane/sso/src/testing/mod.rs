@@ -1,6 +1,7 @@
 //! What the tests of sso run on: a provider that can misbehave (`idp`, `endpoints`, `token`), and a whole sso with people (`world`).
 
 mod endpoints;
+mod full;
 mod idp;
 mod token;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,9 +19,11 @@ use wickr_pki::dpop::{Request as ProofRequest, make_proof};
 use wickr_pki::{KeyMaterial, SigningKey};
 use wickr_service::Peer;
 use wickr_service::testing::TestNetwork;
+use wickr_store::directory::Directory;
 use wickr_store_sql::SqliteDirectory;
 use wickr_telemetry::Metrics;
 
+use super::full::Fillable;
 use super::idp::{Idp, PATIENCE};
 use crate::metrics::SsoMetrics;
 use crate::provider::DoorLimits;
@@ -36,6 +39,7 @@ pub(crate) struct World {
     pub(crate) sso: Arc<Sso>,
     pub(crate) idp: Idp,
     pub(crate) metrics: Metrics,
+    store: Arc<Fillable>,
     network: TestNetwork,
     public: Router,
     admin: Router,
@@ -93,8 +97,8 @@ impl World {
 
     /// Stops and starts again on the same store.
     pub(crate) async fn restarted(self) -> Self {
-        let Self { clock, sso, idp, network, public, admin, data, .. } = self;
-        drop((public, admin));
+        let Self { clock, sso, idp, store, network, public, admin, data, .. } = self;
+        drop((public, admin, store));
         assert_eq!(Arc::strong_count(&sso), 1, "nothing else holds the store");
         drop(sso);
         Self::start(clock, idp, network, data).await
@@ -104,6 +108,7 @@ impl World {
         let metrics = Metrics::new("sso");
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let directory = SqliteDirectory::open(data.path(), &SystemRng).await.unwrap();
+        let store = Arc::new(Fillable { directory, full: AtomicBool::new(false) });
         let issuer = &network.device_issuer;
         let device_issuer =
             Arc::new(KeyMaterial::new(issuer.certificate.clone(), issuer.key.clone()).unwrap());
@@ -114,7 +119,7 @@ impl World {
             callback: format!("{PUBLIC}/v1/sign-in/callback").parse().unwrap(),
             clock: clock.clone(),
             rng,
-            directory: Arc::new(directory),
+            directory: Arc::clone(&store) as Arc<dyn Directory>,
             sealer: Sealer::new(&Secret::new(vec![7; 32])).unwrap(),
             device_issuer,
             metrics: SsoMetrics::declare(&metrics).unwrap(),
@@ -125,7 +130,12 @@ impl World {
         .unwrap();
         let sso = Arc::new(sso);
         let (public, admin) = (public::routes(Arc::clone(&sso)), admin::routes(Arc::clone(&sso)));
-        Self { clock, sso, idp, metrics, network, public, admin, data }
+        Self { clock, sso, idp, metrics, store, network, public, admin, data }
+    }
+
+    /// Whether the volume takes no more.
+    pub(crate) fn fill(&self, full: bool) {
+        self.store.full.store(full, Ordering::Relaxed);
     }
 
     /// Bytes of all files of the store.
