@@ -34,6 +34,26 @@ pub fn new_root(domain: &Domain, rng: &dyn Rng, now: UnixMillis) -> Result<KeyMa
     Ok(KeyMaterial { certificate, key: key.to_pkcs8()? })
 }
 
+/// The next root's key under the present root's signature: how a network proves which root will follow. It has the pin
+/// of the next root, and stands for it among the roots of a network document until signing moves.
+pub fn cross_sign_root(
+    root: &KeyMaterial,
+    next: &CertificateDer<'_>,
+    domain: &Domain,
+    rng: &dyn Rng,
+    now: UnixMillis,
+) -> Result<CertificateDer<'static>, PkiError> {
+    let described = describe(next)?;
+    let subject = format!("{domain} root");
+    let public = SubjectPublicKeyInfo::from_der(&described.spki)
+        .map_err(|source| PkiError::Issue { subject: subject.clone(), source })?;
+    let mut params = params(rng);
+    params.distinguished_name = common_name(domain, "root");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    signed(root, params, &public, &subject, now, described.not_after)
+}
+
 /// An issuer for one purpose: five years, signs leaves only. Those of devices and documents may name no host,
 /// so that their keys could never stand in for a server.
 pub fn new_issuer(
@@ -174,12 +194,16 @@ fn host_name(name: &str) -> Result<SanType, PkiError> {
 }
 
 /// `CN=<domain> <what>`; a long domain is cut on the left, because a common name has at most 64 characters
-/// (RFC 5280 appendix A.1). Nothing reads it but people.
+/// (RFC 5280 appendix A.1). It says which purpose an issuer has (`lineage`).
 fn common_name(domain: &Domain, what: &str) -> DistinguishedName {
-    let text = format!("{domain} {what}");
     let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, &text[text.len().saturating_sub(64)..]);
+    name.push(DnType::CommonName, common_name_text(domain, what));
     name
+}
+
+pub(crate) fn common_name_text(domain: &Domain, what: &str) -> String {
+    let text = format!("{domain} {what}");
+    text[text.len().saturating_sub(64)..].to_owned()
 }
 
 fn with_new_key(

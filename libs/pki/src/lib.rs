@@ -12,6 +12,7 @@ mod describe;
 mod error;
 mod issue;
 mod key;
+mod lineage;
 mod material;
 mod pem;
 mod profile;
@@ -36,8 +37,8 @@ pub use check::{
 pub use describe::{Description, anchors, describe, fingerprint_spki, root_pin};
 pub use error::PkiError;
 pub use issue::{
-    issue_device, issue_document_signer, issue_member_service, issue_public_tls, issue_token_signer,
-    issue_workload, new_issuer, new_root,
+    cross_sign_root, issue_device, issue_document_signer, issue_member_service, issue_public_tls,
+    issue_token_signer, issue_workload, new_issuer, new_root,
 };
 pub use key::{SigningKey, VerifyingKey};
 pub use material::{KeyMaterial, certificates_from_pem, certificates_to_pem};

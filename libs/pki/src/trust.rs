@@ -2,16 +2,21 @@
 //!
 //! Pin -> root -> document issuer -> document key -> signature; the issuer must also stand in the document's
 //! own anchors, and the root among its roots. Clients and services use this one function.
+//!
+//! The document key says which of the network's certificates are in use and where its services answer; it makes no new
+//! authority: every anchor, the hub's certificate and every further root must lead to a root that is trusted already.
+//! (`public_tls` is the customer's own and leads nowhere: for TLS alone.)
 
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use wickr_base::UnixMillis;
 use wickr_policy::{Der, DocumentError, NetworkDocument, RootPin};
 
-use crate::check::check_signer;
+use crate::check::{check_member_chain, check_signer};
 use crate::jws::{self, JwsError};
+use crate::lineage::{check_issuer, check_next_root};
 use crate::profile::DOCUMENT_SIGNER;
-use crate::{KeyMaterial, PkiError, root_pin};
+use crate::{KeyMaterial, PkiError, Purpose, anchors, root_pin};
 
 const TYP: &str = "wickr-network+jws";
 
@@ -76,6 +81,14 @@ pub enum TrustError {
     /// What the document says does not fit to how it was signed.
     #[error("the network document contradicts its signature: {0}")]
     Contradiction(&'static str),
+    /// It names an authority that no root of ours has made.
+    #[error("the network document names {what} that does not lead to a trusted root")]
+    Authority {
+        /// Where it stands.
+        what: &'static str,
+        /// Why not.
+        source: PkiError,
+    },
     /// Its time is over.
     #[error("the network document expired at {at}; it is {now}")]
     Expired {
@@ -160,7 +173,39 @@ pub fn read_document_whenever(
     if !roots.contains(&root) {
         return Err(TrustError::Contradiction("its root does not stand among its roots"));
     }
+    check_authorities(&document, body.root.as_bytes(), &roots, pins)?;
     Ok(TrustedDocument { document, root, roots })
+}
+
+/// `root` is the pinned one that the signature leads to, `named` the pins of the document's roots.
+fn check_authorities(
+    document: &NetworkDocument,
+    root: &[u8],
+    named: &[RootPin],
+    pins: &[RootPin],
+) -> Result<(), TrustError> {
+    let failed = |what| move |source| TrustError::Authority { what, source };
+    let mut trusted = vec![root];
+    for (next, pin) in document.roots.iter().zip(named) {
+        if !pins.contains(pin) {
+            check_next_root(next.as_bytes(), root, &document.domain).map_err(failed("a root"))?;
+        }
+        trusted.push(next.as_bytes());
+    }
+    let issuers = [
+        (&document.anchors.workload, Purpose::Workload, "a workload issuer"),
+        (&document.anchors.device, Purpose::Device, "a device issuer"),
+        (&document.anchors.document, Purpose::Document, "a document issuer"),
+    ];
+    for (list, purpose, what) in issuers {
+        for issuer in list {
+            check_issuer(issuer.as_bytes(), &trusted, &document.domain, purpose).map_err(failed(what))?;
+        }
+    }
+    let hub = document.hub_certificate.as_bytes();
+    check_member_chain(hub, &anchors(&document.anchors.device), &document.domain)
+        .map_err(failed("a hub's certificate"))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -195,7 +240,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{Pki, rng};
-    use crate::{Purpose, issue_document_signer, new_issuer, new_root};
+    use crate::{cross_sign_root, issue_document_signer, new_issuer, new_root};
 
     fn served(pki: &Pki, document: &NetworkDocument) -> Vec<u8> {
         let (issuer, root) = (&pki.document.certificate, &pki.root.certificate);
@@ -270,16 +315,50 @@ mod tests {
     fn while_the_root_changes_the_next_one_is_learned_and_then_believed() {
         let pki = Pki::new();
         let next = new_root(&pki.domain, &rng(), pki.now).unwrap();
+        let crossed = cross_sign_root(&pki.root, &next.certificate, &pki.domain, &rng(), pki.now).unwrap();
         let mut document = sample(&pki);
-        document.roots.push(Der::new(next.certificate.to_vec()));
+        document.roots.push(Der::new(crossed.to_vec()));
         let trusted = read_document(&served(&pki, &document), &[pin(&pki)], pki.now).unwrap();
-        let issuer = new_issuer(&next, &pki.domain, Purpose::Document, &rng(), pki.now).unwrap();
-        let signer = issue_document_signer(&issuer, &pki.domain, &rng(), pki.now).unwrap();
-        let mut document = sample(&pki);
-        document.roots = vec![Der::new(next.certificate.to_vec())];
-        document.anchors.document = vec![Der::new(issuer.certificate.to_vec())];
-        let body = sign_document(&document, &signer, &issuer.certificate, &next.certificate).unwrap();
-        assert!(read_document(&body.to_json(), &trusted.roots, pki.now).is_ok());
+        let issuer = |purpose| new_issuer(&next, &pki.domain, purpose, &rng(), pki.now).unwrap();
+        let signing = issuer(Purpose::Document);
+        let signer = issue_document_signer(&signing, &pki.domain, &rng(), pki.now).unwrap();
+        // The issuers move one after the other; the old root goes last.
+        let mut moving = sample(&pki);
+        moving.roots.push(Der::new(next.certificate.to_vec()));
+        moving.anchors.document = vec![Der::new(signing.certificate.to_vec())];
+        moving.anchors.workload.push(Der::new(issuer(Purpose::Workload).certificate.to_vec()));
+        let body = sign_document(&moving, &signer, &signing.certificate, &next.certificate).unwrap();
+        assert_eq!(read_document(&body.to_json(), &trusted.roots, pki.now).unwrap().document, moving);
         assert!(read_document(&body.to_json(), &[pin(&pki)], pki.now).is_err());
+    }
+
+    #[test]
+    fn the_document_key_alone_makes_no_authority() {
+        let (pki, other) = (Pki::new(), Pki::new());
+        let der = |material: &KeyMaterial| Der::new(material.certificate.to_vec());
+        let refused = |change: &dyn Fn(&mut NetworkDocument)| {
+            let mut document = sample(&pki);
+            change(&mut document);
+            match read_document(&served(&pki, &document), &[pin(&pki)], pki.now) {
+                Err(TrustError::Authority { what, .. }) => what,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refused(&|document| document.roots.push(der(&other.root))), "a root");
+        assert_eq!(refused(&|document| document.roots.push(der(&pki.device))), "a root");
+        assert_eq!(refused(&|document| document.anchors.device.push(der(&other.device))), "a device issuer");
+        assert_eq!(
+            refused(&|document| document.anchors.device = vec![der(&pki.document)]),
+            "a device issuer"
+        );
+        assert_eq!(
+            refused(&|document| document.anchors.workload = vec![der(&other.workload)]),
+            "a workload issuer"
+        );
+        assert_eq!(
+            refused(&|document| document.anchors.document.push(der(&other.document))),
+            "a document issuer"
+        );
+        assert_eq!(refused(&|document| document.hub_certificate = der(&other.hub)), "a hub's certificate");
     }
 }

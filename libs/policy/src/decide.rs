@@ -25,10 +25,27 @@ pub enum Refusal {
         /// The number offered.
         candidate: u64,
     },
+    /// Its number is so far ahead that nothing could follow it for long.
+    #[error(
+        "the document has number {candidate}; after number {current} at most {MOST_AHEAD} more is believed"
+    )]
+    Leap {
+        /// The number in force, 0 where there is none.
+        current: u64,
+        /// The number offered.
+        candidate: u64,
+    },
     /// It has the number of the one in force and says something else.
     #[error("another document with number {0} is in force; sign a new one with a higher number")]
     Conflicting(u64),
 }
+
+/// How far the number may grow at once: more than a document a second would in a hundred years. Whoever got hold of the
+/// document key once can't use all numbers up, so the network goes on above theirs.
+const MOST_AHEAD: u64 = 1 << 32;
+
+/// How high a first document's number may be: many such leaps, and far from the end.
+const MOST_AT_FIRST: u64 = 1 << 48;
 
 /// Why a new document must be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +71,11 @@ pub fn payload_changed(old: &NetworkDocument, new: &NetworkDocument) -> bool {
 
 /// Whether `candidate` may take the place of `current`; the same document again may.
 pub fn may_replace(current: Option<&NetworkDocument>, candidate: &NetworkDocument) -> Result<(), Refusal> {
-    let Some(current) = current else { return Ok(()) };
+    let Some(current) = current else {
+        let leaps = candidate.number > MOST_AT_FIRST;
+        let leap = Refusal::Leap { current: 0, candidate: candidate.number };
+        return if leaps { Err(leap) } else { Ok(()) };
+    };
     if current.domain != candidate.domain {
         return Err(Refusal::OtherDomain {
             current: current.domain.clone(),
@@ -63,6 +84,9 @@ pub fn may_replace(current: Option<&NetworkDocument>, candidate: &NetworkDocumen
     }
     if candidate.number < current.number {
         return Err(Refusal::Older { current: current.number, candidate: candidate.number });
+    }
+    if candidate.number - current.number > MOST_AHEAD {
+        return Err(Refusal::Leap { current: current.number, candidate: candidate.number });
     }
     if candidate.number == current.number && candidate != current {
         return Err(Refusal::Conflicting(current.number));
@@ -99,6 +123,17 @@ mod tests {
     use super::*;
     use crate::Suite;
     use crate::document::sample;
+
+    #[test]
+    fn no_document_uses_all_numbers_up() {
+        let current = sample();
+        let with = |number| NetworkDocument { number, ..sample() };
+        assert_eq!(may_replace(Some(&current), &with(4 + MOST_AHEAD)), Ok(()));
+        let leap = Refusal::Leap { current: 4, candidate: 5 + MOST_AHEAD };
+        assert_eq!(may_replace(Some(&current), &with(5 + MOST_AHEAD)), Err(leap));
+        assert_eq!(may_replace(None, &with(1 << 48)), Ok(()));
+        assert!(matches!(may_replace(None, &with(u64::MAX)), Err(Refusal::Leap { current: 0, .. })));
+    }
 
     #[test]
     fn number_and_times_are_not_part_of_the_payload() {
