@@ -73,7 +73,7 @@ impl Provider {
         json!({
             "generation": "1", "issuer": self.inner.issuer, "client_id": CLIENT, "client_secret": "secret",
             "ca_bundle_pem": self.ca_pem, "scopes": ["openid", "profile", "offline_access"],
-            "claims": {"username": "preferred_username", "groups": "groups"},
+            "claims": {"username": "preferred_username"},
             "refresh_grace": "60m", "adopt": true,
         })
     }

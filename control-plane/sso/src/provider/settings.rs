@@ -34,7 +34,7 @@ pub(crate) enum SettingsError {
     Grace(Lifetime),
 }
 
-/// The settings' part of a rehearsal's body. `claims.groups` may stand there and is for the operator alone.
+/// The settings' part of a rehearsal's body.
 #[derive(Deserialize)]
 pub(crate) struct SettingsBody {
     generation: String,
@@ -47,7 +47,9 @@ pub(crate) struct SettingsBody {
     refresh_grace: Lifetime,
 }
 
+/// A claim that isn't read is refused: who asks for it would believe that it does something.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ClaimsBody {
     username: String,
 }
@@ -148,7 +150,7 @@ mod tests {
         let mut body = json!({
             "generation": "g1", "issuer": "https://idp.example/realms/hq", "client_id": "wickr",
             "client_secret": "s3cret", "ca_bundle_pem": null, "scopes": ["openid", "offline_access"],
-            "claims": {"username": "preferred_username", "groups": "groups"}, "refresh_grace": "60m", "adopt": true,
+            "claims": {"username": "preferred_username"}, "refresh_grace": "60m", "adopt": true,
         });
         change(&mut body);
         serde_json::from_value::<SettingsBody>(body).unwrap().try_into()
@@ -179,5 +181,12 @@ mod tests {
         assert_eq!(settings(|body| body["scopes"] = json!(["a b"])).unwrap_err(), SettingsError::Scopes);
         let refused = settings(|body| body["refresh_grace"] = "721h".into()).unwrap_err();
         assert!(matches!(refused, SettingsError::Grace(_)));
+    }
+
+    #[test]
+    fn a_claim_that_nobody_reads_is_refused_by_name() {
+        let claims = json!({"username": "preferred_username", "groups": "groups"});
+        let refused = serde_json::from_value::<ClaimsBody>(claims).err().unwrap().to_string();
+        assert!(refused.contains("unknown field `groups`"), "{refused}");
     }
 }

@@ -103,24 +103,16 @@ pub struct Claims {
     #[serde(default = "username")]
     #[schemars(length(min = 1, max = 128))]
     pub username: String,
-    /// The claim with the person's groups. Default groups.
-    #[serde(default = "groups")]
-    #[schemars(length(min = 1, max = 128))]
-    pub groups: String,
 }
 
 impl Default for Claims {
     fn default() -> Self {
-        Self { username: username(), groups: groups() }
+        Self { username: username() }
     }
 }
 
 fn username() -> String {
     "preferred_username".to_owned()
-}
-
-fn groups() -> String {
-    "groups".to_owned()
 }
 
 fn scopes() -> Vec<String> {

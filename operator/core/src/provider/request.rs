@@ -33,7 +33,6 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Claims<'a> {
     username: &'a str,
-    groups: &'a str,
 }
 
 /// The request for a provider.
@@ -44,7 +43,6 @@ pub fn build(provider: &ValidProvider) -> RehearsalRequest {
         spec.client_id,
         spec.scopes,
         spec.claims.username,
-        spec.claims.groups,
         spec.refresh_grace,
         provider.versions,
     ]);
@@ -66,7 +64,7 @@ impl RehearsalRequest {
             client_secret: self.provider.client_secret.expose(),
             ca_bundle_pem: self.provider.ca_bundle.as_ref().map(|pem| pem.expose().as_str()),
             scopes: &spec.scopes,
-            claims: Claims { username: &spec.claims.username, groups: &spec.claims.groups },
+            claims: Claims { username: &spec.claims.username },
             refresh_grace: &spec.refresh_grace,
             adopt: self.adopt,
         };
