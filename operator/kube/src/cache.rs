@@ -1,48 +1,21 @@
-//! What the watches have shown, kept as compact JSON, with our own writes learned at once (filled by `watch`).
+//! What the watches have shown, with our own writes learned at once (filled by `watch`; how it is kept: `kept`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use kube::core::ApiResource;
 use parking_lot::RwLock;
 use serde_json::Value;
-
 use tokio::sync::Notify;
-use wickr_operator_core::drift::retain_managers;
 
-use crate::{Failure, Key, Live};
-
-/// How many deletions are remembered, so that the answer to a write can't bring back what went meanwhile.
-const REMEMBERED: usize = 4096;
+use crate::kept::{Index, Kind};
+use crate::{Failure, Key, Live, Standing};
 
 /// All watched objects of this process. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     kinds: Arc<RwLock<HashMap<ApiResource, Kind>>>,
     changed: Arc<Notify>,
-}
-
-/// Under which words an object is found besides its key.
-pub type Index = Arc<dyn Fn(&Live) -> Vec<String> + Send + Sync>;
-
-#[derive(Default)]
-struct Kind {
-    objects: BTreeMap<Key, Stored>,
-    index: Option<Index>,
-    words: HashMap<String, BTreeSet<Key>>,
-    gone: VecDeque<(Key, u64)>,
-    /// Scopes (a namespace, or `""` for all) and how their watch stands.
-    scopes: BTreeMap<String, Standing>,
-}
-
-#[derive(Debug, Clone)]
-struct Stored {
-    version: u64,
-    body: Box<[u8]>,
-    words: Vec<String>,
-    /// The controller that wrote this version, until the watch has shown it.
-    by: Option<String>,
 }
 
 /// What an object from a watch is to those who read the cache.
@@ -54,32 +27,6 @@ pub enum News {
     EchoTo(String),
     /// News to everybody.
     New,
-}
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kind")
-            .field("objects", &self.objects.len())
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How a watch stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing has come yet.
-    #[default]
-    Starting,
-    /// The first list is in.
-    Synced,
-    /// The last attempt failed with this answer; `forbidden` when the operator may not.
-    Failing {
-        /// Whether the API server said that the operator may not.
-        forbidden: bool,
-        /// The API server's answer.
-        reason: String,
-    },
 }
 
 impl Cache {
@@ -249,51 +196,6 @@ impl Cache {
     }
 }
 
-impl Kind {
-    /// Keeps an object unless something newer is known of it.
-    fn keep(&mut self, live: &Live, by: Option<String>) -> bool {
-        let (key, version) = (live.key(), live.version());
-        let known = self.objects.get(&key).map(|stored| stored.version);
-        let gone = self.gone.iter().rev().find(|(gone, _)| *gone == key).map(|(_, version)| *version);
-        if known.max(gone).is_some_and(|known| known >= version) {
-            return false;
-        }
-        let words = self.index.as_ref().map(|index| index(live)).unwrap_or_default();
-        for word in &words {
-            self.words.entry(word.clone()).or_default().insert(key.clone());
-        }
-        let stored = Stored { version, body: pack(live), words, by };
-        if let Some(before) = self.objects.insert(key.clone(), stored.clone()) {
-            self.unindex(&key, before.words.iter().filter(|word| !stored.words.contains(word)));
-        }
-        true
-    }
-
-    fn forget(&mut self, key: &Key, version: u64) -> bool {
-        if self.objects.get(key).is_some_and(|stored| stored.version > version) {
-            return false;
-        }
-        self.gone.push_back((key.clone(), version));
-        if self.gone.len() > REMEMBERED {
-            self.gone.pop_front();
-        }
-        let Some(stored) = self.objects.remove(key) else { return false };
-        self.unindex(key, stored.words.iter());
-        true
-    }
-
-    fn unindex<'a>(&mut self, key: &Key, words: impl Iterator<Item = &'a String>) {
-        for word in words {
-            if let Some(keys) = self.words.get_mut(word) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.words.remove(word);
-                }
-            }
-        }
-    }
-}
-
 fn trusted<'a>(
     kinds: &'a HashMap<ApiResource, Kind>,
     resource: &ApiResource,
@@ -305,20 +207,13 @@ fn trusted<'a>(
         .scopes
         .iter()
         .filter(|(scope, _)| namespace.is_empty() || scope.is_empty() || *scope == namespace);
-    for (_, standing) in scopes {
+    for (scope, standing) in scopes {
         if let Standing::Failing { forbidden, reason } = standing {
-            let resource = resource_name(resource);
-            return Err(Failure::Watch { resource, forbidden: *forbidden, reason: reason.clone() });
+            let (resource, scope, reason) = (resource_name(resource), scope.clone(), reason.clone());
+            return Err(Failure::Watch { resource, scope, forbidden: *forbidden, reason });
         }
     }
     Ok(kind)
-}
-
-/// Others' field sets are never read here and are most of an object's size.
-fn pack(live: &Live) -> Box<[u8]> {
-    let mut slim = live.clone();
-    retain_managers(slim.value_mut(), |manager| manager.starts_with("wickr-"));
-    serde_json::to_vec(slim.value()).unwrap_or_default().into()
 }
 
 fn open(resource: &ApiResource, key: &Key, body: &[u8]) -> Result<Live, Failure> {
@@ -415,7 +310,14 @@ mod tests {
         cache.stands(&resource(), "", failing);
         let failure = cache.list(&resource(), "hq").unwrap_err();
         assert_eq!(failure.class(), crate::Class::Forbidden);
-        assert_eq!(failure.next_step(), "grant the operator the verbs list and watch on services");
+        assert_eq!(
+            failure.next_step(),
+            "grant the operator the verbs list and watch on services in the whole cluster"
+        );
+        cache.stands(&resource(), "", Standing::Synced);
+        cache.stands(&resource(), "hq", Standing::Failing { forbidden: true, reason: "no".to_owned() });
+        let failure = cache.list(&resource(), "hq").unwrap_err();
+        assert!(failure.next_step().ends_with(" on services in namespace \"hq\""), "{}", failure.next_step());
         assert!(cache.settled(), "so that a pass can say it");
     }
 

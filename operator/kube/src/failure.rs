@@ -1,36 +1,9 @@
-//! What can go wrong when acting, one variant per step, and which class it is of (what follows: `drive`).
+//! What can go wrong when acting, one variant per step (which class it is of: `class`; what follows: `drive`).
 
 use std::error::Error as _;
 
-use crate::ObjectName;
-
-/// What to do about a failure. Exhaustively matched wherever it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
-    /// The API server, or somebody else's object, says no: await a change, look again now and then.
-    Refused,
-    /// It passes by itself: per-object exponential backoff.
-    Transient,
-    /// The operator lacks a right, or the kind is not served: said with verb and kind, tried every minute.
-    Forbidden,
-    /// Cannot happen; a counter alerts.
-    Bug,
-}
-
-impl Class {
-    /// All of them, for metrics that start at zero.
-    pub const ALL: &'static [Self] = &[Self::Refused, Self::Transient, Self::Forbidden, Self::Bug];
-
-    /// As it stands in metrics and conditions.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "Refused",
-            Self::Transient => "Transient",
-            Self::Forbidden => "Forbidden",
-            Self::Bug => "Bug",
-        }
-    }
-}
+use crate::class::class_of;
+use crate::{Class, ObjectName};
 
 /// Why a step of a pass failed.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +69,8 @@ pub enum Failure {
     Watch {
         /// The resource as RBAC names it.
         resource: String,
+        /// The namespace, or `""` for all.
+        scope: String,
         /// Whether the API server said that the operator may not.
         forbidden: bool,
         /// The API server's answer.
@@ -227,22 +202,28 @@ impl Failure {
         }
     }
 
+    /// The resource as a rule of RBAC must name it.
+    fn granted_on(&self, object: &ObjectName) -> String {
+        match self {
+            Self::Status { .. } => format!("{}/status", object.resource),
+            Self::Event { .. } => "events.events.k8s.io".to_owned(),
+            _ => object.resource.clone(),
+        }
+    }
+
     /// What to do next, for a person.
     pub fn next_step(&self) -> String {
         let what = self.object().map_or_else(|| "it".to_owned(), ToString::to_string);
         match (self, self.class()) {
-            (Self::Watch { resource, .. }, Class::Forbidden) => {
-                format!("grant the operator the verbs list and watch on {resource}")
-            }
-            (Self::Status { object, .. }, Class::Forbidden) => {
-                format!("grant the operator the verb patch on {}/status", object.resource)
+            (Self::Watch { resource, scope, .. }, Class::Forbidden) => {
+                format!("grant the operator the verbs list and watch on {resource} {}", place(scope))
             }
             (_, Class::Forbidden) => match self.object() {
                 Some(object) => format!(
-                    "grant the operator the verb {} on {} in namespace \"{}\"",
+                    "grant the operator the verb {} on {} {}",
                     self.verb(),
-                    object.resource,
-                    object.key.namespace
+                    self.granted_on(object),
+                    place(&object.key.namespace)
                 ),
                 None => "look into the operator's log".to_owned(),
             },
@@ -270,33 +251,13 @@ impl Failure {
     }
 }
 
-fn class_of(error: &kube::Error) -> Class {
-    match error {
-        kube::Error::Api(status) => match status.code {
-            401 => Class::Forbidden,
-            403 if lacks_a_right(&status.message) => Class::Forbidden,
-            404 if not_served(&status.message) => Class::Forbidden,
-            400 | 403 | 413 | 422 => Class::Refused,
-            404 | 408 | 409 | 410 | 425 | 429 => Class::Transient,
-            code if code >= 500 => Class::Transient,
-            _ => Class::Bug,
-        },
-        kube::Error::HyperError(_)
-        | kube::Error::Service(_)
-        | kube::Error::ReadEvents(_)
-        | kube::Error::HttpError(_)
-        | kube::Error::Auth(_) => Class::Transient,
-        _ => Class::Bug,
+/// Where a right is missing: in a namespace, or everywhere.
+fn place(namespace: &str) -> String {
+    if namespace.is_empty() {
+        "in the whole cluster".to_owned()
+    } else {
+        format!("in namespace \"{namespace}\"")
     }
-}
-
-/// A 403 of RBAC names user, verb and resource; one of an admission plugin (quota, volume resize) doesn't.
-pub(crate) fn lacks_a_right(message: &str) -> bool {
-    message.contains("User \"") && message.contains(" cannot ")
-}
-
-pub(crate) fn not_served(message: &str) -> bool {
-    message.contains("could not find the requested resource") || message.contains("page not found")
 }
 
 /// The innermost sentence that still says something: the API server's message, or the end of the chain.
@@ -327,18 +288,18 @@ mod tests {
     use k8s_openapi::api::core::v1::Secret;
     use kube::core::{ApiResource, Status};
 
-    fn create(code: u16, message: &str) -> Failure {
-        let object = ObjectName::new(&ApiResource::erase::<Secret>(&()), Key::new("hq", "hq-root"));
-        let status = Status::failure(message, "").with_code(code).boxed();
-        Failure::Create { object, source: Box::new(kube::Error::Api(status)) }
+    fn root() -> ObjectName {
+        ObjectName::new(&ApiResource::erase::<Secret>(&()), Key::new("hq", "hq-root"))
+    }
+
+    fn answer(code: u16, message: &str) -> kube::Error {
+        kube::Error::Api(Status::failure(message, "").with_code(code).boxed())
     }
 
     #[test]
     fn a_missing_right_is_forbidden_and_names_verb_kind_and_namespace() {
-        let failure = create(
-            403,
-            "secrets is forbidden: User \"system:serviceaccount:w:op\" cannot create resource \"secrets\" in API group \"\" in the namespace \"hq\"",
-        );
+        let said = "secrets is forbidden: User \"system:serviceaccount:w:op\" cannot create resource \"secrets\" in API group \"\" in the namespace \"hq\"";
+        let failure = Failure::Create { object: root(), source: Box::new(answer(403, said)) };
         assert_eq!(failure.class(), Class::Forbidden);
         assert_eq!(failure.next_step(), "grant the operator the verb create on secrets in namespace \"hq\"");
         assert!(failure.to_string().starts_with("creating Secret hq/hq-root: secrets is forbidden"));
@@ -347,19 +308,15 @@ mod tests {
     }
 
     #[test]
-    fn an_admission_plugin_that_says_no_is_a_refusal_not_a_missing_right() {
-        let quota =
-            create(403, "secrets \"hq-root\" is forbidden: exceeded quota: q, requested: count/secrets=1");
-        assert_eq!(quota.class(), Class::Refused);
-        assert_eq!(create(422, "Secret is invalid").class(), Class::Refused);
-    }
-
-    #[test]
-    fn conflicts_limits_and_server_errors_pass_by_themselves() {
-        for code in [404, 408, 409, 410, 429, 500, 503, 504] {
-            assert_eq!(create(code, "no").class(), Class::Transient, "{code}");
-        }
-        assert_eq!(create(404, "the server could not find the requested resource").class(), Class::Forbidden);
-        assert_eq!(create(405, "no").class(), Class::Bug);
+    fn a_right_on_status_or_events_is_named_as_rbac_names_it() {
+        let said = "x is forbidden: User \"op\" cannot patch resource \"x\" in API group \"\" in the namespace \"hq\"";
+        let status = Failure::Status { object: root(), source: Box::new(answer(403, said)) };
+        assert_eq!(
+            status.next_step(),
+            "grant the operator the verb patch on secrets/status in namespace \"hq\""
+        );
+        let event = Failure::Event { object: root(), source: Box::new(answer(403, said)) };
+        let next = "grant the operator the verb create on events.events.k8s.io in namespace \"hq\"";
+        assert_eq!(event.next_step(), next);
     }
 }

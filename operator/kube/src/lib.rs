@@ -6,27 +6,33 @@
 
 pub mod backoff;
 mod cache;
+mod class;
 mod drive;
 mod events;
 mod failure;
+mod kept;
 mod metrics;
 mod object;
 mod poller;
 mod queue;
 mod snapshot;
+mod standing;
 mod view;
 mod watch;
 mod writer;
 
-pub use cache::{Cache, Index, News, Standing};
+pub use cache::{Cache, News};
+pub use class::Class;
 pub use drive::{Controller, Driver, Outcome, RECHECK};
 pub use events::{Events, Happening, shrug};
-pub use failure::{Class, Failure};
+pub use failure::Failure;
+pub use kept::Index;
 pub use metrics::{Metrics, Polls, Requests, VERBS};
 pub use object::{Key, Live, ObjectName};
 pub use poller::{Ask, CALM, EAGER, Heard, Poller, TIMEOUT, Wake};
 pub use queue::Queue;
 pub use snapshot::snapshot;
+pub use standing::Standing;
 pub use view::{Asked, View};
 pub use watch::{Wakes, Watch, Watches};
 pub use writer::{Fence, Reported, Writer};

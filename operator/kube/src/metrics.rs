@@ -129,6 +129,11 @@ impl Metrics {
         self.duration.with_label_values(&[controller]).observe(seconds);
     }
 
+    /// How many passes have ended so far.
+    pub fn passes(&self, controller: &str) -> u64 {
+        self.duration.with_label_values(&[controller]).get_sample_count()
+    }
+
     /// A step failed.
     pub fn failed(&self, controller: &str, class: Class) {
         self.failures.with_label_values(&[controller, class.as_str()]).inc();

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::Client;
-use kube::api::Api;
+use kube::api::{Api, WatchParams};
 use kube::core::{ApiResource, DynamicObject, TypeMeta};
 use kube::runtime::{WatchStreamExt as _, watcher};
 
-use crate::cache::{Cache, News, Standing};
-use crate::{Key, Live, Queue, failure};
+use crate::{Cache, Key, Live, News, Queue, Standing, failure};
 
 /// Which objects of a controller must be looked at again when `Live` has changed or gone.
 pub type Wakes = Arc<dyn Fn(&Live) -> Vec<Key> + Send + Sync>;
@@ -65,6 +64,14 @@ struct Reader {
 
 /// How long a watch that the API server forbids rests before it is tried again.
 const FORBIDDEN_REST: Duration = Duration::from_secs(10);
+
+/// How long the API server may take to say no.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Whether the API server says that the operator may not, or that it doesn't know the kind.
+fn is_no(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
+}
 
 impl Watches {
     /// Into `cache`; in `namespaces`, or everywhere when there are none.
@@ -135,9 +142,31 @@ impl Stream {
                     Err(_) => {}
                 }
             }
-            // Begun anew with a list, because nothing tells when a watch that was forbidden runs again.
-            tokio::time::sleep(FORBIDDEN_REST).await;
+            // Begun anew with a list, because nothing tells when a watch that was forbidden runs again; but only once
+            // it would: else a right to list without one to watch looked fine for a moment, again and again.
+            loop {
+                tokio::time::sleep(FORBIDDEN_REST).await;
+                if self.may_watch(&api).await {
+                    break;
+                }
+            }
         }
+    }
+
+    /// Whether the API server would let a watch begin.
+    async fn may_watch(&self, api: &Api<DynamicObject>) -> bool {
+        let mut params = WatchParams::default().timeout(1);
+        if let Some(labels) = &self.labels {
+            params = params.labels(labels);
+        }
+        let first = match api.watch(&params, "0").await {
+            Ok(stream) => {
+                let mut stream = std::pin::pin!(stream);
+                tokio::time::timeout(PROBE, stream.next()).await.ok().flatten()
+            }
+            Err(error) => Some(Err(error)),
+        };
+        !matches!(first, Some(Err(error)) if is_no(&error))
     }
 
     fn take(&self, event: watcher::Event<DynamicObject>, scope: &str, cache: &Cache, listed: &mut Vec<Key>) {
@@ -224,8 +253,7 @@ impl Stream {
         tracing::warn!(resource = %self.resource.plural, scope, reason, "a watch fails and is tried again");
         // A dropped connection or an expired version is daily bread: the cache stays good while the watch resumes.
         // Only what the API server forbids, or a list that never came, makes the cache untrue.
-        let forbidden =
-            matches!(source, Some(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404));
+        let forbidden = source.is_some_and(is_no);
         let untrue = forbidden || cache.standing(&self.resource, scope) != Some(Standing::Synced);
         if untrue && cache.stands(&self.resource, scope, Standing::Failing { forbidden, reason }) {
             self.wake_all(cache);

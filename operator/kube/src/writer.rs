@@ -191,7 +191,7 @@ impl Writer {
         let params = PatchParams::apply(&manager).force();
         match self.api(live.resource(), &key).patch_status(&key.name, &params, &Patch::Apply(&want)).await {
             Ok(written) => self.learned(live.resource(), &written).map(|_| Reported::Written),
-            Err(Error::Api(status)) if status.code == 404 && !crate::failure::not_served(&status.message) => {
+            Err(Error::Api(status)) if status.code == 404 && !crate::class::not_served(&status.message) => {
                 Ok(Reported::Gone)
             }
             Err(source) => Err(Failure::Status { object: live.name(), source: source.into() }),

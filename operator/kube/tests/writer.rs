@@ -211,7 +211,10 @@ async fn a_forbidden_watch_is_said_at_once_and_recovers_when_the_right_is_there(
     bench.synced().await;
     let failure = bench.cache.list(&config_map(), "hq").unwrap_err();
     assert_eq!(failure.class(), Class::Forbidden);
-    assert_eq!(failure.next_step(), "grant the operator the verbs list and watch on configmaps");
+    assert_eq!(
+        failure.next_step(),
+        "grant the operator the verbs list and watch on configmaps in the whole cluster"
+    );
     bench.cluster.heal();
     assert_eq!(bench.woken().await, Key::new("hq", "hq"));
     assert_eq!(bench.cache.list(&config_map(), "hq").unwrap().len(), 1);

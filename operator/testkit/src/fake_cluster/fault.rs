@@ -5,7 +5,7 @@
 pub struct Fault {
     /// `get`, `list`, `watch`, `create`, `apply`, `patch` or `delete`; empty for any.
     pub verb: &'static str,
-    /// Like `secrets`; empty for any.
+    /// Like `secrets` or `secrets/status`; empty for any.
     pub plural: &'static str,
     /// How many requests; `None` for all of them.
     pub times: Option<u32>,

@@ -33,6 +33,7 @@ pub(super) struct State {
     pub(super) uids: u64,
     pub(super) history: Vec<Change>,
     pub(super) watchers: Vec<(Address, UnboundedSender<String>)>,
+    pub(super) followers: Vec<UnboundedSender<()>>,
     pub(super) faults: Vec<Fault>,
     pub(super) writes: Vec<Wrote>,
     pub(super) reads: Vec<String>,
@@ -102,6 +103,7 @@ impl State {
             None => !sender.is_closed(),
         });
         self.history.push(change);
+        self.followers.retain(|follower| follower.unbounded_send(()).is_ok());
     }
 }
 

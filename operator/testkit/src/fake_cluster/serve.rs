@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use kube::Client;
@@ -49,6 +50,13 @@ impl FakeCluster {
     /// Ends every fault.
     pub fn heal(&self) {
         self.state.lock().faults.clear();
+    }
+
+    /// One item for every change of an object from now on: for tests that wait for one.
+    pub fn changes(&self) -> UnboundedReceiver<()> {
+        let (follower, changes) = unbounded();
+        self.state.lock().followers.push(follower);
+        changes
     }
 
     /// What was written since the last call, in order.
@@ -154,10 +162,11 @@ async fn serve(
 
 impl State {
     fn answer(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
+        let whole = format!("{}/{}", address.plural, address.subresource);
         let matches = |fault: &Fault| {
             let rbac = if verb == "apply" { "patch" } else { verb };
             (fault.verb.is_empty() || fault.verb == verb || fault.verb == rbac)
-                && (fault.plural.is_empty() || fault.plural == address.plural)
+                && (fault.plural.is_empty() || fault.plural == address.plural || fault.plural == whole)
                 && fault.times != Some(0)
         };
         if let Some(fault) = self.faults.iter_mut().find(|fault| matches(fault)) {
