@@ -4,51 +4,57 @@ use kube::api::{Api, ListParams};
 use kube::core::{DynamicObject, TypeMeta};
 use kube::{Client, Error};
 
-use crate::cache::Standing;
-use crate::{Cache, Failure, Live, ObjectName, Watch, failure};
+use crate::{Cache, Failure, Live, ObjectName, Standing, Watch, failure};
 
-/// Lists what `watches` declare, in `namespace` and cluster-wide where a kind has no namespace.
-/// A kind that may not be listed is noted as such; whoever reads it is told.
+/// Lists what `watches` declare: what has no namespace in the whole cluster, the rest in the namespaces that
+/// `scopes` gives (`""` for all). A kind that may not be listed is noted as such; whoever reads it is told.
 pub async fn snapshot(
     client: &Client,
     cache: &Cache,
     watches: &[Watch],
-    namespace: &str,
+    scopes: impl Fn(&Watch) -> Vec<String>,
 ) -> Result<(), Failure> {
     for watch in watches {
-        let resource = &watch.resource;
-        let scope = if watch.cluster_scoped { "" } else { namespace };
-        let api: Api<DynamicObject> = if scope.is_empty() {
-            Api::all_with(client.clone(), resource)
-        } else {
-            Api::namespaced_with(client.clone(), scope, resource)
-        };
-        let mut params = ListParams::default();
-        if let Some(labels) = &watch.labels {
-            params = params.labels(labels);
+        let scopes = if watch.cluster_scoped { vec![String::new()] } else { scopes(watch) };
+        for scope in scopes {
+            list(client, cache, watch, &scope).await?;
         }
-        cache.declare(resource, scope);
-        let list = match api.list(&params).await {
-            Ok(list) => list,
-            Err(Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
-                let reason = failure::reason(&Error::Api(status));
-                cache.stands(resource, scope, Standing::Failing { forbidden: true, reason });
-                continue;
-            }
-            Err(source) => {
-                let object = ObjectName::new(resource, crate::Key::new(namespace, "*"));
-                return Err(Failure::Lookup { object, source: source.into() });
-            }
-        };
-        let mut seen = Vec::new();
-        for mut object in list {
-            object.types =
-                Some(TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
-            let live = Live::new(resource, &object)?;
-            seen.push(live.key());
-            cache.learn(&live);
-        }
-        cache.listed(resource, scope, &seen);
     }
+    Ok(())
+}
+
+async fn list(client: &Client, cache: &Cache, watch: &Watch, scope: &str) -> Result<(), Failure> {
+    let resource = &watch.resource;
+    let api: Api<DynamicObject> = if scope.is_empty() {
+        Api::all_with(client.clone(), resource)
+    } else {
+        Api::namespaced_with(client.clone(), scope, resource)
+    };
+    let mut params = ListParams::default();
+    if let Some(labels) = &watch.labels {
+        params = params.labels(labels);
+    }
+    cache.declare(resource, scope);
+    let list = match api.list(&params).await {
+        Ok(list) => list,
+        Err(Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
+            let reason = failure::reason(&Error::Api(status));
+            cache.stands(resource, scope, Standing::Failing { forbidden: true, reason });
+            return Ok(());
+        }
+        Err(source) => {
+            let object = ObjectName::new(resource, crate::Key::new(scope, "*"));
+            return Err(Failure::Lookup { object, source: source.into() });
+        }
+    };
+    let mut seen = Vec::new();
+    for mut object in list {
+        object.types =
+            Some(TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
+        let live = Live::new(resource, &object)?;
+        seen.push(live.key());
+        cache.learn(&live);
+    }
+    cache.listed(resource, scope, &seen);
     Ok(())
 }

@@ -9,14 +9,36 @@ use wickr_operator::args::Args;
 /// What the chart labels the operator's Deployment with.
 const LABEL: &str = "app.kubernetes.io/name=wickr-operator";
 
-/// Those of the first operator that is found; `None` when none is, or it may not be looked for.
-pub(crate) async fn of_the_operator(client: &Client) -> Option<Args> {
+/// What is known of the operator's settings.
+pub(crate) enum Settings {
+    /// Those of the first operator that is found.
+    Of(Box<Args>),
+    /// There is none.
+    NoOperator,
+    /// It may not be looked for, or isn't understood.
+    Unreadable(String),
+}
+
+/// The settings of the operator of this cluster.
+pub(crate) async fn of_the_operator(client: &Client) -> Settings {
     let deployments: Api<Deployment> = Api::all(client.clone());
-    let found = deployments.list(&ListParams::default().labels(LABEL)).await.ok()?;
-    let deployment = found.items.into_iter().next()?;
-    let namespace = deployment.metadata.namespace?;
-    let pod = deployment.spec.template.spec?;
-    let env = pod.containers.into_iter().next()?.env.unwrap_or_default();
+    let found = match deployments.list(&ListParams::default().labels(LABEL)).await {
+        Ok(found) => found,
+        Err(error) => return Settings::Unreadable(error.to_string()),
+    };
+    match found.items.into_iter().next() {
+        None => Settings::NoOperator,
+        Some(deployment) => match read(deployment) {
+            Ok(args) => Settings::Of(Box::new(args)),
+            Err(why) => Settings::Unreadable(why),
+        },
+    }
+}
+
+fn read(deployment: Deployment) -> Result<Args, String> {
+    let namespace = deployment.metadata.namespace.unwrap_or_default();
+    let pod = deployment.spec.template.spec.unwrap_or_default();
+    let env = pod.containers.into_iter().next().and_then(|container| container.env).unwrap_or_default();
     let command = Args::command();
     let told = env.into_iter().filter_map(|variable| {
         let is_it =
@@ -26,5 +48,6 @@ pub(crate) async fn of_the_operator(client: &Client) -> Option<Args> {
     });
     // The chart gives it by reference to the pod.
     let namespace = format!("--operator-namespace={namespace}");
-    Args::try_parse_from(["wickr-operator".to_owned(), namespace].into_iter().chain(told)).ok()
+    Args::try_parse_from(["wickr-operator".to_owned(), namespace].into_iter().chain(told))
+        .map_err(|error| error.to_string())
 }
