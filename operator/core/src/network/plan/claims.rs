@@ -28,6 +28,10 @@ enum Verdict {
         why: String,
         next: &'static str,
     },
+    /// The size that is there stays until there is a volume: before, the API server takes no other.
+    Unbound {
+        size: String,
+    },
     /// It can't be made.
     Missing {
         why: String,
@@ -54,6 +58,17 @@ pub(super) fn keep_and_grow(draft: &mut Draft<'_>) {
             Verdict::Stuck { size, why, next } => {
                 set(&mut wanted.body, SIZE, size.into());
                 held.push((HoldReason::StorageCannotGrow, object, SIZE_PATH, why, next));
+            }
+            Verdict::Unbound { size } => {
+                let why = format!("it has no volume yet, and stays at {size} until it has one");
+                set(&mut wanted.body, SIZE, size.into());
+                held.push((
+                    HoldReason::StorageResizing,
+                    object,
+                    SIZE_PATH,
+                    why,
+                    "see condition StorageReady",
+                ));
             }
             Verdict::Missing { why, next } => {
                 missing = true;
@@ -99,12 +114,12 @@ fn judge_growth(want: &Value, live: &Value, storage: &ValidStorage) -> Verdict {
     let (wanted, there) = (size(want), size(live));
     match (bytes(&wanted), bytes(&there)) {
         (Some(wanted_bytes), Some(there_bytes)) if wanted_bytes > there_bytes => {
-            match class_of(live, storage).filter(|class| !class.expandable) {
-                Some(class) => Verdict::Stuck {
-                    why: format!(
-                        "it stays at {there} instead of {wanted}: storage class \"{}\" doesn't let volumes grow",
-                        class.name
-                    ),
+            if live["status"]["phase"] != "Bound" {
+                return Verdict::Unbound { size: there };
+            }
+            match why_stiff(live, storage) {
+                Some(why) => Verdict::Stuck {
+                    why: format!("it stays at {there} instead of {wanted}: {why}"),
                     size: there,
                     next: "set allowVolumeExpansion on the class if its storage can do it, or move the data to a \
                            larger volume with wickr-server backup and restore",
@@ -119,9 +134,17 @@ fn judge_growth(want: &Value, live: &Value, storage: &ValidStorage) -> Verdict {
     }
 }
 
-fn class_of<'a>(live: &Value, storage: &'a ValidStorage) -> Option<&'a ClassFacts> {
-    let name = live["spec"]["storageClassName"].as_str()?;
-    storage.classes.as_ref()?.iter().find(|class| class.name == name)
+/// Why a claim's volume can't grow; `None` when it can, or when nobody may see the classes: then it is tried.
+fn why_stiff(live: &Value, storage: &ValidStorage) -> Option<String> {
+    let classes = storage.classes.as_ref()?;
+    let Some(name) = live["spec"]["storageClassName"].as_str().filter(|name| !name.is_empty()) else {
+        return Some("it has no storage class, and only a class lets volumes grow".to_owned());
+    };
+    match classes.iter().find(|class| class.name == name) {
+        Some(ClassFacts { expandable: true, .. }) => None,
+        Some(_) => Some(format!("storage class \"{name}\" doesn't let volumes grow")),
+        None => Some(format!("its storage class \"{name}\" is not there any more")),
+    }
 }
 
 fn judge_class(storage: &ValidStorage) -> Verdict {
