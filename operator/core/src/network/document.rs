@@ -1,7 +1,9 @@
 //! What the network document says, from the keys that are there, and the ConfigMap it is kept in.
 
+use std::fmt;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::json;
 use wickr_base::UnixMillis;
 use wickr_pki::trust::DocumentBody;
@@ -11,8 +13,9 @@ use wickr_policy::{Anchors, NetworkDocument, SigningReason, Urls, due_for_signin
 use super::seen::{DOCUMENT_KEY, NetworkSeen, ROOT_KEY};
 use super::valid::{PublicTlsSource, ValidNetwork};
 use super::{KeySlot, build};
-use crate::Wanted;
+use crate::live::is_owned_by;
 use crate::put::{Put, Target};
+use crate::{KindRow, Wanted};
 
 /// How long a document holds; signed anew when a third is left.
 pub const DOCUMENT_LIFE: Duration = Duration::from_hours(30 * 24);
@@ -23,10 +26,33 @@ pub struct DocumentToSign {
     /// What it says.
     pub payload: NetworkDocument,
     /// Why now.
-    pub because: SigningReason,
+    pub because: SignReason,
     map: Wanted,
     namespace: String,
     replaces: Option<Target>,
+}
+
+/// Why a document is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignReason {
+    /// There is none, it would say something else, or it ages.
+    Due(SigningReason),
+    /// A service has seen a higher number than the kept one: the ConfigMap was lost, or is an old copy.
+    Overtaken(u64),
+    /// The ConfigMap was put there by somebody else, from a backup: clients may have seen a higher number since.
+    Restored,
+}
+
+impl fmt::Display for SignReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Due(reason) => reason.fmt(f),
+            Self::Overtaken(number) => write!(f, "number {number} was in force already"),
+            Self::Restored => {
+                f.write_str("the kept one was restored, and may be older than what clients have seen")
+            }
+        }
+    }
 }
 
 impl DocumentToSign {
@@ -58,7 +84,7 @@ pub(super) fn payload(
     Some(NetworkDocument {
         version: NetworkDocument::VERSION,
         domain: network.domain.clone(),
-        number: highest(network, seen) + 1,
+        number: highest(network, seen, now).saturating_add(1),
         issued_at: UnixMillis::from_seconds(now.seconds()),
         expires_at: UnixMillis::from_seconds(now.plus(DOCUMENT_LIFE).seconds()),
         urls: Urls { relay: network.exposure.relay.clone(), sso: network.exposure.sso.clone() },
@@ -78,16 +104,53 @@ pub(super) fn payload(
 pub(super) fn to_sign(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMillis) -> Option<DocumentToSign> {
     seen.certificate(KeySlot::DocumentKey)?;
     let payload = payload(network, seen, now)?;
-    let because = due_for_signing(seen.document.as_ref().map(|seen| &seen.document), &payload, now)?;
+    let because = due(network, seen, &payload, now)?;
     let map = build::document_map(network)?;
     let replaces = seen.live.value(map.kind, &map.name).map(|live| Target::seen(map.kind, live));
     Some(DocumentToSign { payload, because, map, namespace: network.names.namespace.clone(), replaces })
 }
 
-/// The highest number that anybody has seen: status, the kept document, the services.
-fn highest(network: &ValidNetwork, seen: &NetworkSeen) -> u64 {
+fn due(
+    network: &ValidNetwork,
+    seen: &NetworkSeen,
+    payload: &NetworkDocument,
+    now: UnixMillis,
+) -> Option<SignReason> {
+    let kept = seen.document.as_ref().map(|seen| &seen.document);
+    if let Some(reason) = due_for_signing(kept, payload, now) {
+        return Some(SignReason::Due(reason));
+    }
+    let told = told(network, seen);
+    if kept.is_some_and(|kept| kept.number < told) {
+        return Some(SignReason::Overtaken(told));
+    }
+    is_restored(network, seen).then_some(SignReason::Restored)
+}
+
+/// Whether the kept document lies in a ConfigMap that this network has not written.
+fn is_restored(network: &ValidNetwork, seen: &NetworkSeen) -> bool {
+    let map = seen.live.value(KindRow::of::<ConfigMap>(), &network.names.document());
+    map.is_some_and(|map| !is_owned_by(map, &network.owner.uid))
+}
+
+/// The highest number that anybody has seen: status, the kept document, the services. Where the kept one is lost or
+/// restored nobody need remember, and clients refuse an older number: it goes on above what could have been signed.
+fn highest(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMillis) -> u64 {
+    let kept = seen.document.as_ref().map_or(0, |seen| seen.document.number);
+    let told = told(network, seen).max(kept);
+    if seen.document.is_none() || is_restored(network, seen) { told.max(most(seen, now)) } else { told }
+}
+
+/// The highest number that status or a service tells of.
+fn told(network: &ValidNetwork, seen: &NetworkSeen) -> u64 {
     let relays = seen.relay.values().filter_map(|poll| poll.answer()).map(|answer| answer.document);
     let ssos = seen.sso.values().filter_map(|poll| poll.answer()).map(|answer| answer.document);
-    let kept = seen.document.iter().map(|seen| seen.document.number);
-    relays.chain(ssos).chain(kept).fold(network.highest_document, u64::max)
+    relays.chain(ssos).fold(network.highest_document, u64::max)
+}
+
+/// More documents than can have been signed under this root: one a second. None under a root of this hour, whose
+/// first document is still to come.
+fn most(seen: &NetworkSeen, now: UnixMillis) -> u64 {
+    let age = seen.certificate(KeySlot::Root).map(|root| now.since(root.not_before)).unwrap_or_default();
+    if age < Duration::from_hours(1) { 0 } else { age.as_secs() }
 }
