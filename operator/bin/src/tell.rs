@@ -3,20 +3,24 @@
 use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
-use wickr_operator_core::EventWanted;
-use wickr_operator_kube::{Events, Happening, Live, Reported, shrug};
+use wickr_operator_core::{EventReason, EventWanted, Explained};
+use wickr_operator_kube::{Class, Events, Failure, Happening, Live, Reported, shrug};
+
+use crate::explain;
 
 /// Tells the events of one controller.
 pub struct Teller {
     events: Events,
     /// By uid: the keys of the last pass.
     held: Mutex<HashMap<String, HashSet<String>>>,
+    /// Why the last event was not published, when the operator may not.
+    unheard: Mutex<Option<Explained>>,
 }
 
 impl Teller {
     /// Through `events`.
     pub fn new(events: Events) -> Self {
-        Self { events, held: Mutex::default() }
+        Self { events, held: Mutex::default(), unheard: Mutex::default() }
     }
 
     /// Tells what the last pass over this object did not have. The first pass after a start tells nothing when it
@@ -35,9 +39,30 @@ impl Teller {
                 action: event.reason.action(),
                 note: event.note,
             };
-            if let Err(failure) = self.events.publish(about, &happening).await {
-                shrug(&failure);
-            }
+            let key = event.key;
+            let unheard = match self.events.publish(about, &happening).await {
+                Ok(()) => None,
+                Err(failure) => {
+                    shrug(&failure);
+                    // Told again by the next pass over which it still holds.
+                    self.held.lock().entry(about.uid().to_owned()).or_default().remove(&key);
+                    (failure.class() == Class::Forbidden).then(|| explain::failure(&failure, 0))
+                }
+            };
+            *self.unheard.lock() = unheard;
+        }
+    }
+
+    /// Which right was missing to publish the last event; `None` once one was published.
+    pub fn unheard(&self) -> Option<Explained> {
+        self.unheard.lock().clone()
+    }
+
+    /// Status could not be written: an event is the only place left to say so.
+    pub async fn tell_instead_of_status(&self, about: &Live, failure: &Failure) {
+        if failure.class() == Class::Forbidden {
+            let event = EventWanted::new(EventReason::Forbidden, explain::failure(failure, 0).to_string());
+            self.tell(about, vec![event], Reported::Written).await;
         }
     }
 

@@ -26,6 +26,8 @@ pub enum EventReason {
     KeysMade,
     /// A key was renewed.
     KeyRenewed,
+    /// A certificate ends soon and is not renewed by itself.
+    KeyEnding,
     /// A network document was signed.
     DocumentSigned,
     /// The operator lacks a right.
@@ -44,13 +46,14 @@ pub enum EventReason {
 
 impl EventReason {
     /// All of them, for metrics and docs.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Refused,
         Self::Ready,
         Self::NotReady,
         Self::Holding,
         Self::KeysMade,
         Self::KeyRenewed,
+        Self::KeyEnding,
         Self::DocumentSigned,
         Self::Forbidden,
         Self::Failed,
@@ -69,6 +72,7 @@ impl EventReason {
             Self::Holding => "Holding",
             Self::KeysMade => "KeysMade",
             Self::KeyRenewed => "KeyRenewed",
+            Self::KeyEnding => "KeyEnding",
             Self::DocumentSigned => "DocumentSigned",
             Self::Forbidden => "Forbidden",
             Self::Failed => "Failed",
@@ -83,7 +87,7 @@ impl EventReason {
     pub fn action(self) -> &'static str {
         match self {
             Self::Refused => "Validate",
-            Self::Ready | Self::NotReady => "Report",
+            Self::Ready | Self::NotReady | Self::KeyEnding => "Report",
             Self::Holding => "Plan",
             Self::KeysMade | Self::KeyRenewed | Self::DocumentSigned => "Issue",
             Self::Forbidden | Self::Failed => "Apply",
@@ -98,6 +102,7 @@ impl EventReason {
             Self::Refused
             | Self::NotReady
             | Self::Holding
+            | Self::KeyEnding
             | Self::Forbidden
             | Self::Failed
             | Self::RehearsalFailed => true,

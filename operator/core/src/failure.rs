@@ -46,6 +46,16 @@ impl FailureClass {
 }
 
 impl Explained {
+    /// The reason of a condition that it makes False, or Degraded.
+    pub fn reason(&self) -> &'static str {
+        match self.class {
+            FailureClass::Refused => "ApplyRefused",
+            FailureClass::Forbidden => "Forbidden",
+            FailureClass::Transient | FailureClass::Holding => "Retrying",
+            FailureClass::Bug => "Bug",
+        }
+    }
+
     /// Whether it is more than a hiccup: transient failures count from the third in a row.
     pub fn is_worth_telling(&self) -> bool {
         match self.class {

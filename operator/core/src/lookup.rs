@@ -2,6 +2,8 @@
 
 use wickr_base::UnixMillis;
 
+use crate::failure::Explained;
+
 /// What reading an object by its name gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup<T> {
@@ -9,8 +11,8 @@ pub enum Lookup<T> {
     Found(T),
     /// It is not there.
     Missing,
-    /// The API server would not say; its words.
-    Unreadable(String),
+    /// The API server would not say: why, and what to do about it.
+    Unreadable(Explained),
 }
 
 impl<T> Lookup<T> {

@@ -111,16 +111,17 @@ impl Tree {
     fn next(&mut self, network: &WickrNetwork, conditions: &[Condition]) {
         let (namespace, name) = (network.namespace().unwrap_or_default(), network.name_any());
         let next = match find(conditions, "Ready") {
+            // It serves; what would end that, or keeps it from being changed, comes before joining it.
+            Some(ready) if ready.status == "True" && warned(conditions).is_some() => {
+                warned(conditions).unwrap_or_default()
+            }
             Some(ready) if ready.status == "True" => {
                 let join = network.status.as_ref().and_then(|status| status.join.clone()).unwrap_or_default();
                 format!("wickr login '{join}'")
             }
-            Some(ready) => match sentences(&ready.message).into_iter().find_map(|sentence| {
-                sentence.strip_prefix("Next: ").map(str::to_owned).filter(|next| !next.starts_with("nothing"))
-            }) {
-                Some(next) => next,
-                None => format!("kubectl get wn -n {namespace} {name} -w"),
-            },
+            Some(ready) => {
+                step(&ready.message).unwrap_or_else(|| format!("kubectl get wn -n {namespace} {name} -w"))
+            }
             None => "kubectl get pods -A -l app.kubernetes.io/name=wickr-operator".to_owned(),
         };
         self.line("");
@@ -130,6 +131,21 @@ impl Tree {
     fn age(&self, condition: &Condition) -> String {
         span(self.now, millis(&condition.last_transition_time))
     }
+}
+
+/// What to do about a network that serves.
+fn warned(conditions: &[Condition]) -> Option<String> {
+    let bad = |type_: &str, status: &str| find(conditions, type_).filter(|found| found.status == status);
+    let warnings = [bad("Degraded", "True"), bad("KeysLasting", "False")];
+    warnings.into_iter().flatten().find_map(|warning| step(&warning.message))
+}
+
+/// The first thing to do that a message names.
+fn step(message: &str) -> Option<String> {
+    let steps = sentences(message).into_iter();
+    steps
+        .filter_map(|sentence| sentence.strip_prefix("Next: ").map(str::to_owned))
+        .find(|next| !next.starts_with("nothing"))
 }
 
 /// A message, split before each "Next:" so that what to do stands on a line of its own.

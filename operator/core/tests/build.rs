@@ -7,9 +7,8 @@
     reason = "a test stops at what it did not expect"
 )]
 
-mod common;
+mod world;
 
-use common::{START, env};
 use wickr_base::Secret;
 use wickr_operator_core::network::{self, GivenSecret, NetworkRefs};
 use wickr_operator_core::provider::{self, ProviderRefs, Referenced};
@@ -18,6 +17,7 @@ use wickr_operator_testkit::keys::{Issuers, data};
 use wickr_operator_testkit::objects::{demo_network, demo_provider, network, provider};
 use wickr_operator_testkit::samples::{Sample, samples};
 use wickr_policy::RootPin;
+use world::{START, env};
 
 fn accepted(kind: &str) -> Vec<Sample> {
     samples().into_iter().filter(|sample| sample.refused.is_none() && sample.last()["kind"] == kind).collect()

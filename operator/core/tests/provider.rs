@@ -7,11 +7,10 @@
     reason = "a test stops at what it did not expect"
 )]
 
-mod common;
+mod world;
 
 use std::time::Duration;
 
-use common::START;
 use wickr_base::{Secret, UnixMillis};
 use wickr_operator_api::v1alpha1::{IdentityProvider, IdentityProviderStatus};
 use wickr_operator_core::provider::{
@@ -19,10 +18,11 @@ use wickr_operator_core::provider::{
     events, reaches,
 };
 use wickr_operator_core::{
-    Check, EventReason, HoldReason, Lookup, Poll, ProviderAnswer, ProviderInUse, RehearsalAnswer,
-    RehearsalCheck, SsoAnswer, find_condition,
+    Check, EventReason, Explained, FailureClass, HoldReason, Lookup, Poll, ProviderAnswer, ProviderInUse,
+    RehearsalAnswer, RehearsalCheck, SsoAnswer, find_condition,
 };
 use wickr_operator_testkit::objects::{demo_network, demo_provider};
+use world::START;
 
 struct World {
     provider: IdentityProvider,
@@ -118,7 +118,7 @@ impl World {
 }
 
 fn sso(generation: Option<&str>, now: UnixMillis) -> SsoAnswer {
-    let fine = Check { ok: true, at: Some(now), error: None };
+    let fine = Check { ok: true, at: Some(now), ..Check::default() };
     SsoAnswer {
         document: 1,
         provider: ProviderAnswer {
@@ -278,7 +278,7 @@ fn a_provider_that_is_down_is_not_ready_while_it_stays_active() {
     let mut world = World::live();
     let Poll::Answered { answer, .. } = &mut world.seen.sso else { panic!("sso answers") };
     answer.provider.discovery =
-        Some(Check { ok: false, at: Some(START), error: Some("connection refused".to_owned()) });
+        Some(Check { at: Some(START), error: Some("connection refused".to_owned()), ..Check::default() });
     let status = world.report();
     assert_eq!(told(&status, condition::READY), "False ProviderUnreachable");
     assert_eq!(told(&status, condition::ACTIVE), "True InUse");
@@ -318,10 +318,21 @@ fn a_secret_without_the_key_and_one_that_may_not_be_read_are_told_apart() {
     world.refs.client_secret =
         Lookup::Found(Referenced { version: "s/1".to_owned(), network: None, value: None });
     assert_eq!(told(&world.report(), condition::READY), "False KeyMissing");
-    world.refs.client_secret = Lookup::Unreadable("secrets \"idp\" is forbidden".to_owned());
+    world.refs.client_secret = Lookup::Unreadable(Explained {
+        class: FailureClass::Forbidden,
+        attempted: "get Secret hq/idp".to_owned(),
+        message: "secrets \"idp\" is forbidden".to_owned(),
+        next: "grant the operator the verb get on secrets in namespace \"hq\"".to_owned(),
+        attempts: 1,
+    });
     let status = world.report();
     assert_eq!(told(&status, condition::READY), "False Forbidden");
-    assert!(message(&status, condition::READY).contains("secrets \"idp\" is forbidden"));
+    let text = message(&status, condition::READY);
+    for words in
+        ["spec.clientSecretRef", "secrets \"idp\" is forbidden", "verb get on secrets in namespace \"hq\""]
+    {
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]

@@ -7,11 +7,10 @@
     reason = "a test stops at what it did not expect"
 )]
 
-mod common;
+mod world;
 
 use std::collections::BTreeSet;
 
-use common::START;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray,
 };
@@ -23,6 +22,7 @@ use wickr_operator_core::provider::{self, ProviderRefs, Referenced};
 use wickr_operator_core::{Live, Lookup};
 use wickr_operator_testkit::objects::{demo_network, demo_provider};
 use wickr_operator_testkit::samples::{demo, samples};
+use world::START;
 
 fn messages(schema: &JSONSchemaProps, out: &mut Vec<String>) {
     let rules = schema.x_kubernetes_validations.iter().flatten();

@@ -7,11 +7,11 @@
     reason = "a test stops at what it did not expect"
 )]
 
-mod common;
+mod world;
 
-use common::World;
-use wickr_operator_core::{Check, Poll, tree};
+use wickr_operator_core::{Check, Explained, FailureClass, Poll, tree};
 use wickr_operator_testkit::objects::demo_provider;
+use world::World;
 
 fn drawn(world: &mut World) -> String {
     world.report(None);
@@ -33,11 +33,29 @@ fn a_network_that_is_not_says_what_is_wrong_and_what_to_do_first() {
     world.wait(30);
     world.relay = Poll::Failed { at: world.now, error: "connection refused".to_owned() };
     world.sso_answer().provider.discovery =
-        Some(Check { ok: false, at: None, error: Some("dns: no such host".to_owned()) });
+        Some(Check { error: Some("dns: no such host".to_owned()), ..Check::default() });
     world.network.spec.paused = true;
     world.report(None);
     world.now = world.now.plus(std::time::Duration::from_secs(45));
     insta::assert_snapshot!(drawn(&mut world));
+}
+
+#[test]
+fn a_network_that_serves_while_the_operator_lacks_a_right_ends_with_the_right_to_grant() {
+    let mut world = World::up();
+    world.report(Some(&Explained {
+        class: FailureClass::Forbidden,
+        attempted: "patch Service hq/hq-relay".to_owned(),
+        message: "services is forbidden".to_owned(),
+        next: "grant the operator the verb patch on services in namespace \"hq\"".to_owned(),
+        attempts: 1,
+    }));
+    let text = tree::render(&world.network, &[], world.now);
+    assert!(text.contains("hq/hq  Ready for") && text.contains("✗ Degraded           Forbidden"), "{text}");
+    assert_eq!(
+        text.lines().last(),
+        Some("Next: grant the operator the verb patch on services in namespace \"hq\"")
+    );
 }
 
 #[test]

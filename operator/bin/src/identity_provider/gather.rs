@@ -10,7 +10,7 @@ use wickr_operator_kube::{Failure, Key, View};
 
 use crate::context::Context;
 use crate::kinds::resource_of;
-use crate::network::{lookup, map};
+use crate::network::lookup;
 use crate::services::{Question, Target, targets};
 
 /// What a pass over a provider knows.
@@ -43,7 +43,7 @@ pub async fn gather(
     let ca_bundle = match &provider.spec.ca_bundle_ref {
         Some(bundle) => {
             let found = lookup(view.lookup::<ConfigMap>(&near(&bundle.name)).await)?;
-            Some(map(found, |object| of_map(&object, &bundle.key)))
+            Some(found.map(|object| of_map(&object, &bundle.key)))
         }
         None => None,
     };
@@ -51,7 +51,7 @@ pub async fn gather(
     Ok(Gathered {
         refs: ProviderRefs {
             network: network.map_or(Lookup::Missing, Lookup::Found),
-            client_secret: map(client_secret, |object| of_secret(&object, &secret.key)),
+            client_secret: client_secret.map(|object| of_secret(&object, &secret.key)),
             ca_bundle,
         },
         seen: ProviderSeen {

@@ -23,7 +23,13 @@ pub(super) async fn report(
         object: ObjectName::new(live.resource(), live.key()),
         source,
     })?;
-    let reported = writer.status(live, &value).await?;
+    let reported = match writer.status(live, &value).await {
+        Ok(reported) => reported,
+        Err(failure) => {
+            teller.tell_instead_of_status(live, &failure).await;
+            return Err(failure);
+        }
+    };
     let events = provider::events(provider.status.as_ref(), &status, outcome, now);
     teller.tell(live, events, reported).await;
     Ok(())

@@ -11,6 +11,7 @@ use wickr_operator_core::{
 use wickr_operator_kube::{Class, Failure, Heard, Key, Live, Poller, View};
 
 use crate::context::Context;
+use crate::explain;
 use crate::kinds::{domain_word, resource, resource_of};
 use crate::services::{Answer, Question, Services, Target, targets};
 
@@ -94,7 +95,7 @@ async fn public_tls(
         let data = secret.data.unwrap_or_default();
         GivenSecret { data: data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect(), network }
     };
-    Ok(Some(map(lookup(found)?, data)))
+    Ok(Some(lookup(found)?.map(data)))
 }
 
 /// What may not be read is a finding; what can't be read now fails the pass.
@@ -102,17 +103,10 @@ pub(crate) fn lookup<T>(found: Result<Option<T>, Failure>) -> Result<Lookup<T>, 
     match found {
         Ok(Some(object)) => Ok(Lookup::Found(object)),
         Ok(None) => Ok(Lookup::Missing),
-        Err(failure) if failure.class() == Class::Forbidden => Ok(Lookup::Unreadable(failure.cause())),
+        Err(failure) if failure.class() == Class::Forbidden => {
+            Ok(Lookup::Unreadable(explain::failure(&failure, 0)))
+        }
         Err(failure) => Err(failure),
-    }
-}
-
-/// What was found, as something else.
-pub(crate) fn map<T, U>(found: Lookup<T>, make: impl FnOnce(T) -> U) -> Lookup<U> {
-    match found {
-        Lookup::Found(object) => Lookup::Found(make(object)),
-        Lookup::Missing => Lookup::Missing,
-        Lookup::Unreadable(why) => Lookup::Unreadable(why),
     }
 }
 
@@ -120,7 +114,7 @@ fn storage_classes(view: &View) -> Lookup<Vec<StorageClass>> {
     let all = view.list(&resource_of::<StorageClass>(), "");
     match all.and_then(|all| all.iter().map(Live::parse).collect()) {
         Ok(classes) => Lookup::Found(classes),
-        Err(failure) => Lookup::Unreadable(failure.cause()),
+        Err(failure) => Lookup::Unreadable(explain::failure(&failure, 0)),
     }
 }
 

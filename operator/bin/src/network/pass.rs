@@ -72,7 +72,10 @@ impl NetworkController {
         last: bool,
     ) -> Option<Outcome> {
         let gathered = match gather(&self.context, view, network, &live.key()).await {
-            Ok(gathered) => gathered,
+            Ok(mut gathered) => {
+                gathered.seen.unheard = self.teller.unheard();
+                gathered
+            }
             Err(failure) => {
                 let explained = explain::failure(&failure, failed);
                 let next = explain::outcome(&explained);

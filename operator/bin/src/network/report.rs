@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
-use wickr_operator_core::find_condition;
 use wickr_operator_core::network::{self, Outcome, condition};
+use wickr_operator_core::{EventReason, EventWanted, find_condition};
 use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Reported, Writer};
 
 use super::Gathered;
@@ -38,8 +38,17 @@ pub(super) async fn report(
         object: ObjectName::new(live.resource(), live.key()),
         source,
     })?;
-    let reported = writer.status(live, &value).await?;
-    let events = network::events(network.status.as_ref(), &status, outcome, now);
+    let reported = match writer.status(live, &value).await {
+        Ok(reported) => reported,
+        Err(failure) => {
+            teller.tell_instead_of_status(live, &failure).await;
+            return Err(failure);
+        }
+    };
+    let mut events = network::events(network.status.as_ref(), &status, outcome, now);
+    // Tried with every pass: the first that is published ends it.
+    let unheard = gathered.and_then(|gathered| gathered.seen.unheard.as_ref());
+    events.extend(unheard.map(|why| EventWanted::new(EventReason::Forbidden, why.to_string())));
     teller.tell(live, events, reported).await;
     Ok(())
 }

@@ -43,6 +43,7 @@ pub fn events(
         ));
     }
     events.extend(long_waits(&after.waiting, now));
+    events.extend(ending(after));
     events.extend(readiness(before, after));
     events
 }
@@ -73,6 +74,12 @@ pub(crate) fn long_waits(waiting: &[Waiting], now: UnixMillis) -> impl Iterator<
             ..EventWanted::new(EventReason::Holding, note)
         }
     })
+}
+
+/// An event about certificates that end soon, told again when another one joins them.
+fn ending(after: &WickrNetworkStatus) -> Option<EventWanted> {
+    let lasting = find(after, condition::LASTING).filter(|lasting| lasting.status == "False")?;
+    Some(EventWanted::new(EventReason::KeyEnding, lasting.message.clone()))
 }
 
 /// An event when Ready changes; going from nothing to not-ready is no news.

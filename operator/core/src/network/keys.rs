@@ -132,6 +132,17 @@ impl KeySlot {
         }
     }
 
+    /// Whose key signs it; a root signs itself, random bytes are signed by nobody.
+    pub fn signer(self) -> Option<Self> {
+        match self {
+            Self::Root | Self::SsoSeal => None,
+            Self::WorkloadIssuer | Self::DocumentIssuer | Self::DeviceIssuer => Some(Self::Root),
+            Self::ExternalSender => Some(Self::DeviceIssuer),
+            Self::DocumentKey => Some(Self::DocumentIssuer),
+            Self::OperatorClient | Self::Tls(_) | Self::PublicTls => Some(Self::WorkloadIssuer),
+        }
+    }
+
     /// Whether what people have stored or pinned depends on it: such a key has no owner, outlives the network
     /// and is never made a second time over existing data.
     pub fn is_durable(self) -> bool {
@@ -159,26 +170,26 @@ fn key(network: &ValidNetwork, slot: KeySlot) -> Option<KeyWanted> {
         dns,
         lifetime: WORKLOAD_LIFE,
     };
-    let (make, signed_by) = match slot {
-        KeySlot::Root => (KeyMake::Root, None),
-        KeySlot::WorkloadIssuer => (KeyMake::Issuer(Purpose::Workload), Some(KeySlot::Root)),
-        KeySlot::DocumentIssuer => (KeyMake::Issuer(Purpose::Document), Some(KeySlot::Root)),
-        KeySlot::DeviceIssuer => (KeyMake::Issuer(Purpose::Device), Some(KeySlot::Root)),
+    let make = match slot {
+        KeySlot::Root => KeyMake::Root,
+        KeySlot::WorkloadIssuer => KeyMake::Issuer(Purpose::Workload),
+        KeySlot::DocumentIssuer => KeyMake::Issuer(Purpose::Document),
+        KeySlot::DeviceIssuer => KeyMake::Issuer(Purpose::Device),
         KeySlot::ExternalSender => {
             let (service, replica) = ("hub".to_owned(), "0".to_owned());
-            let uri = MemberUri::Service { domain: domain.clone(), service, replica };
-            (KeyMake::MemberService { uri }, Some(KeySlot::DeviceIssuer))
+            KeyMake::MemberService { uri: MemberUri::Service { domain: domain.clone(), service, replica } }
         }
-        KeySlot::SsoSeal => (KeyMake::Random { bytes: 32 }, None),
-        KeySlot::DocumentKey => (KeyMake::DocumentSigner, Some(KeySlot::DocumentIssuer)),
-        KeySlot::OperatorClient => (workload("operator", Vec::new()), Some(KeySlot::WorkloadIssuer)),
-        KeySlot::Tls(role) => (workload(role.name(), network.names.dns(role)), Some(KeySlot::WorkloadIssuer)),
+        KeySlot::SsoSeal => KeyMake::Random { bytes: 32 },
+        KeySlot::DocumentKey => KeyMake::DocumentSigner,
+        KeySlot::OperatorClient => workload("operator", Vec::new()),
+        KeySlot::Tls(role) => workload(role.name(), network.names.dns(role)),
         KeySlot::PublicTls => {
             let PublicTlsSource::Managed = network.exposure.tls else { return None };
             let hostname = network.exposure.hostname.clone();
-            (KeyMake::PublicTls { hostname, lifetime: WORKLOAD_LIFE }, Some(KeySlot::WorkloadIssuer))
+            KeyMake::PublicTls { hostname, lifetime: WORKLOAD_LIFE }
         }
     };
+    let signed_by = slot.signer();
     let mut labels = labels::of_network(&network.names.network);
     labels.insert(labels::DOMAIN.to_owned(), domain.to_string());
     Some(KeyWanted { slot, name: network.names.secret(slot), make, signed_by, labels })

@@ -2,6 +2,7 @@
 
 mod build;
 mod document;
+mod ending;
 mod events;
 mod keys;
 mod plan;
@@ -16,7 +17,8 @@ mod valid;
 mod validate;
 
 pub use build::build;
-pub use document::{DOCUMENT_LIFE, DocumentToSign};
+pub use document::{DOCUMENT_LIFE, DocumentToSign, SignReason};
+pub use ending::{DURABLE_NOTICE, GIVEN_NOTICE};
 pub use events::events;
 pub use keys::{
     CERTIFICATE, ISSUED_BY, KeyMake, KeySlot, KeyWanted, PRIVATE_KEY, SEAL, WORKLOAD_LIFE, wanted as keys,

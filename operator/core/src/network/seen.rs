@@ -11,6 +11,7 @@ use wickr_policy::{Der, NetworkDocument, RootPin};
 
 use super::KeySlot;
 use super::keys::{CERTIFICATE, ISSUED_BY, SEAL};
+use crate::failure::Explained;
 use crate::live::{is_going, label};
 use crate::{KindRow, Live, Names, Poll, PublicAnswer, RelayAnswer, Role, SsoAnswer, labels};
 
@@ -38,6 +39,8 @@ pub struct NetworkSeen {
     pub sso: BTreeMap<String, Poll<SsoAnswer>>,
     /// What the public listeners said.
     pub public: BTreeMap<Role, Poll<PublicAnswer>>,
+    /// Which right was missing to publish the last event; `None` once one was published.
+    pub unheard: Option<Explained>,
 }
 
 /// A key that is there.
@@ -111,6 +114,14 @@ impl NetworkSeen {
             Ok(KeyContent::Certificate(certificate)) => Some(certificate),
             Ok(KeyContent::Random { .. }) | Err(_) => None,
         }
+    }
+}
+
+impl NetworkSeen {
+    /// Whether a certificate lives as long as its issuer: another one would not live longer.
+    pub(super) fn ends_with_its_issuer(&self, slot: KeySlot) -> bool {
+        let end = |slot| self.certificate(slot).map(|certificate| certificate.not_after);
+        slot.signer().and_then(end).is_some_and(|issuers| end(slot) >= Some(issuers))
     }
 }
 

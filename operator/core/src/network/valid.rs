@@ -89,7 +89,9 @@ pub enum PublicTlsSource {
         secret: String,
         /// The authorities that clients shall trust for it.
         anchors: Vec<Der>,
-        /// When the certificate ends.
+        /// When the certificate began.
+        not_before: UnixMillis,
+        /// When it ends.
         not_after: UnixMillis,
     },
 }

@@ -221,15 +221,17 @@ fn public_tls(
             return None;
         }
         Some(Lookup::Unreadable(why)) => {
-            let hint = "let the operator get that Secret";
-            refuse(FindingCode::Forbidden, format!("Secret \"{secret}\" can't be read: {why}"), hint);
+            let message = format!("Secret \"{secret}\" can't be read: {}", why.message);
+            refuse(FindingCode::Forbidden, message, &why.next);
             return None;
         }
         // The caller judges the object alone.
         None => return Some(PublicTlsSource::Managed),
     };
     match given_certificate(data, &spec.hostname, now) {
-        Ok((anchors, not_after)) => Some(PublicTlsSource::Given { secret, anchors, not_after }),
+        Ok((anchors, CertificateSeen { not_before, not_after, .. })) => {
+            Some(PublicTlsSource::Given { secret, anchors, not_before, not_after })
+        }
         Err((code, why)) => {
             refuse(code, format!("Secret \"{secret}\": {why}"), "put a certificate that fits into it");
             None
@@ -243,7 +245,7 @@ fn given_certificate(
     data: &SecretData,
     host: &str,
     now: UnixMillis,
-) -> Result<(Vec<Der>, UnixMillis), Unfit> {
+) -> Result<(Vec<Der>, CertificateSeen), Unfit> {
     let part = |key: &str| data.get(key).ok_or((FindingCode::KeyMissing, format!("it has no key {key}")));
     let unfit = |why: String| (FindingCode::CertificateUnfit, why);
     let (certificate, key, anchors) = (part(CERTIFICATE)?, part(PRIVATE_KEY)?, part(ISSUED_BY)?);
@@ -264,7 +266,7 @@ fn given_certificate(
     if anchors.is_empty() || anchors.len() > 16 {
         return Err(unfit(format!("{ISSUED_BY} has {} certificates, not 1 to 16", anchors.len())));
     }
-    Ok((anchors.iter().map(|anchor| Der::new(anchor.to_vec())).collect(), about.not_after))
+    Ok((anchors.iter().map(|anchor| Der::new(anchor.to_vec())).collect(), about))
 }
 
 /// Whether a DNS name of a certificate stands for `host`; a wildcard for exactly one label (RFC 9525 section 6.3).

@@ -157,7 +157,7 @@ fn facts(
             Fact::yes("Valid", "the spec is valid and what it points at is there")
         }
         ProviderOutcome::Failed(failure) => {
-            let fact = Fact::no("Failed", format!("the operator can't see the provider: {failure}"));
+            let fact = Fact::no(failure.reason(), format!("the operator can't see the provider: {failure}"));
             return if failure.is_worth_telling() { vec![(condition::READY, fact)] } else { Vec::new() };
         }
     };

@@ -137,8 +137,8 @@ fn network(
             None
         }
         Lookup::Unreadable(why) => {
-            let message = format!("WickrNetwork \"{name}\" can't be read: {why}");
-            refuse(FindingCode::Forbidden, message, "let the operator read it");
+            let message = format!("WickrNetwork \"{name}\" can't be read: {}", why.message);
+            refuse(FindingCode::Forbidden, message, &why.next);
             None
         }
     }
@@ -222,11 +222,7 @@ fn referenced(
             None
         }
         Lookup::Unreadable(why) => {
-            refuse(
-                FindingCode::Forbidden,
-                format!("{object} can't be read: {why}"),
-                "let the operator get it",
-            );
+            refuse(FindingCode::Forbidden, format!("{object} can't be read: {}", why.message), &why.next);
             None
         }
     }

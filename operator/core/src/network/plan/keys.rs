@@ -193,7 +193,7 @@ fn judge(
             Due::Issue(IssueReason::Unfit(why))
         };
     }
-    ending(durable, certificate, now)
+    ending(key.slot, certificate, all, now)
 }
 
 /// Why a certificate is not the one that should be there.
@@ -213,9 +213,9 @@ fn unfit(key: &KeyWanted, certificate: &CertificateSeen, all: &NetworkSeen) -> O
         .then(|| format!("it is for \"{}\", not for \"{}\"", certificate.dns.join(", "), dns.join(", ")))
 }
 
-fn ending(durable: bool, certificate: &CertificateSeen, now: UnixMillis) -> Due {
+fn ending(slot: KeySlot, certificate: &CertificateSeen, all: &NetworkSeen, now: UnixMillis) -> Due {
     let end = certificate.not_after;
-    if durable {
+    if slot.is_durable() {
         return if now >= end {
             let next =
                 "restore it from a backup that still holds, or delete the network's volumes to start anew";
@@ -225,5 +225,10 @@ fn ending(durable: bool, certificate: &CertificateSeen, now: UnixMillis) -> Due 
         };
     }
     let life = end.since(certificate.not_before);
-    if end.since(now) <= life / 3 { Due::Issue(IssueReason::Ending(end)) } else { Due::Nothing }
+    let is_near = end.since(now) <= life / 3;
+    if is_near && !all.ends_with_its_issuer(slot) {
+        Due::Issue(IssueReason::Ending(end))
+    } else {
+        Due::Nothing
+    }
 }

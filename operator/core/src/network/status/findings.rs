@@ -1,11 +1,12 @@
 //! Conditions that come from the pass itself: Accepted, KeysReady, Progressing, Degraded.
 
 use super::{Outcome, Pass, condition, pods, storage};
-use crate::Role;
 use crate::condition::Fact;
-use crate::failure::{Explained, FailureClass};
+use crate::failure::Explained;
 use crate::finding::FindingCode;
 use crate::hold::{Hold, HoldReason};
+use crate::network::ending::endings;
+use crate::{Lookup, Role};
 
 /// What can be said when gather itself failed: that nobody knows, and why. The other conditions keep what they say.
 pub(super) fn blind(outcome: &Outcome<'_>) -> Vec<(&'static str, Fact)> {
@@ -13,7 +14,7 @@ pub(super) fn blind(outcome: &Outcome<'_>) -> Vec<(&'static str, Fact)> {
     let mut facts = vec![(condition::DEGRADED, failed(failure))];
     if failure.is_worth_telling() {
         let message = format!("the operator can't see the network: {failure}");
-        facts.push((condition::READY, Fact::no(reason(failure), message)));
+        facts.push((condition::READY, Fact::no(failure.reason(), message)));
     }
     facts
 }
@@ -58,6 +59,19 @@ pub(super) fn keys(pass: &Pass<'_>) -> Fact {
     }
 }
 
+pub(super) fn lasting(pass: &Pass<'_>) -> Fact {
+    let valid = match pass.outcome {
+        Outcome::Planned { valid, .. } => Some(*valid),
+        Outcome::Refused(_) | Outcome::Failed(_) | Outcome::Removing { .. } => None,
+    };
+    let all = endings(&pass.names, pass.seen, valid, pass.now);
+    let Some(first) = all.first() else {
+        return Fact::yes("Lasting", "no certificate ends soon without being renewed by itself");
+    };
+    let told: Vec<String> = all.iter().map(ToString::to_string).collect();
+    Fact::no(first.reason, told.join(" "))
+}
+
 pub(super) fn progressing(pass: &Pass<'_>) -> Fact {
     if let Some(failure) = pass.outcome.failure() {
         return Fact::yes("Retrying", failure.to_string());
@@ -93,6 +107,14 @@ pub(super) fn degraded(pass: &Pass<'_>) -> Fact {
     if let Some((reason, message)) = storage::trouble(pass) {
         return Fact::yes(reason, message);
     }
+    if let Lookup::Unreadable(why) = &pass.refs.storage_classes
+        && why.is_worth_telling()
+    {
+        return Fact::yes(why.reason(), format!("whether volumes can grow is not known: {why}"));
+    }
+    if let Some(why) = &pass.seen.unheard {
+        return Fact::yes(why.reason(), format!("events are not published: {why}"));
+    }
     let lasting = |hold: &&Hold| is_lasting(hold.reason);
     if let Some(hold) = pass.outcome.holds().iter().find(lasting) {
         return Fact::yes(hold.reason.as_str(), hold.to_string());
@@ -102,19 +124,9 @@ pub(super) fn degraded(pass: &Pass<'_>) -> Fact {
 
 fn failed(failure: &Explained) -> Fact {
     if failure.is_worth_telling() {
-        Fact::yes(reason(failure), failure.to_string())
+        Fact::yes(failure.reason(), failure.to_string())
     } else {
         Fact::no("AsExpected", "nothing is wrong that doesn't pass by itself")
-    }
-}
-
-/// The reason of a condition for a failed effect.
-pub(super) fn reason(failure: &Explained) -> &'static str {
-    match failure.class {
-        FailureClass::Refused => "ApplyRefused",
-        FailureClass::Forbidden => "Forbidden",
-        FailureClass::Transient | FailureClass::Holding => "Retrying",
-        FailureClass::Bug => "Bug",
     }
 }
 

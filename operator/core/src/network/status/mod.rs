@@ -33,7 +33,8 @@ pub mod condition {
     pub const KEYS: &str = "KeysReady";
     /// Every volume is there, and there is room on it.
     pub const STORAGE: &str = "StorageReady";
-    /// The relay's canary was written, synced and read back within the last minute.
+    /// The relay's canary was written, synced and read back within the last minute, and the relay hears of revocations:
+    /// without that it lets nobody new in.
     pub const RELAY: &str = "RelayReady";
     /// sso issued and verified a test certificate within the last minute.
     pub const SSO: &str = "SsoReady";
@@ -45,6 +46,8 @@ pub mod condition {
     pub const DOCUMENT: &str = "DocumentReady";
     /// NetworkPolicies are in force and name the provider's addresses. Not part of Ready.
     pub const ISOLATION: &str = "NetworkIsolation";
+    /// No certificate ends soon without being renewed by itself. Not part of Ready.
+    pub const LASTING: &str = "KeysLasting";
     /// Something is being changed or waited for. Not part of Ready.
     pub const PROGRESSING: &str = "Progressing";
     /// Something is wrong that doesn't pass by itself. Not part of Ready.
@@ -53,18 +56,31 @@ pub mod condition {
     pub const READY: &str = "Ready";
 
     /// Each type with what it means, for the reference.
-    pub const ALL: [(&str, &str); 12] = [
+    pub const ALL: [(&str, &str); 13] = [
         (ACCEPTED, "The spec is valid and what it points at is there."),
         (KEYS, "Every key is there and fits."),
         (STORAGE, "Every volume is there, and there is room on it."),
-        (RELAY, "The relay's canary was written, synced and read back within the last minute."),
+        (
+            RELAY,
+            "The relay's canary was written, synced and read back within the last minute, and it has heard of \
+             revocations within 30 s, without which it lets nobody new in.",
+        ),
         (SSO, "sso issued and verified a test certificate within the last minute."),
         (SIGN_IN, "sso fetched the provider's discovery document and keys within the last minute."),
         (PUBLIC, "The public listeners answer through their Services with the right name and chain."),
         (DOCUMENT, "Every replica has the network document in force."),
         (ISOLATION, "NetworkPolicies are in force and name the provider's addresses. Not part of Ready."),
+        (
+            LASTING,
+            "No certificate ends soon without being renewed by itself: durable ones are told of 180 days before, \
+             a given public one 21 days before. Not part of Ready.",
+        ),
         (PROGRESSING, "Something is being changed or waited for. Not part of Ready."),
-        (DEGRADED, "Something is wrong that doesn't pass by itself. Not part of Ready."),
+        (
+            DEGRADED,
+            "Something is wrong that doesn't pass by itself, like a right that the operator lacks (reason Forbidden, \
+             with verb, kind, namespace and what to grant). Not part of Ready: who serves goes on serving.",
+        ),
         (READY, "A client can sign in and deliver a message now."),
     ];
 }
@@ -129,6 +145,7 @@ fn facts(pass: &Pass<'_>) -> Vec<(&'static str, Fact)> {
         (condition::PUBLIC, public::public(pass)),
         (condition::DOCUMENT, public::document(pass)),
         (condition::ISOLATION, public::isolation(pass)),
+        (condition::LASTING, findings::lasting(pass)),
         (condition::PROGRESSING, findings::progressing(pass)),
         (condition::DEGRADED, findings::degraded(pass)),
     ];

@@ -1,6 +1,6 @@
 //! Ready: a client can sign in and deliver a message now. Every part of it is fresh, or Ready is False and names it.
 
-use super::{Outcome, condition, findings};
+use super::{Outcome, condition};
 use crate::condition::{Fact, Truth};
 
 /// What Ready is made of, in the order in which the first that fails is told.
@@ -32,7 +32,7 @@ pub(super) fn ready(outcome: &Outcome<'_>, facts: &[(&'static str, Fact)]) -> Fa
     match outcome.failure().filter(|failure| failure.is_worth_telling()) {
         Some(failure) => {
             told.insert(0, failure.to_string());
-            Fact::no(findings::reason(failure), told.join(" "))
+            Fact::no(failure.reason(), told.join(" "))
         }
         None => Fact::no(worst.reason, told.join(" ")),
     }

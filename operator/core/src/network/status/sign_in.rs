@@ -25,7 +25,7 @@ pub(super) fn sign_in(pass: &Pass<'_>) -> Fact {
         Some(Lookup::Unreadable(why)) => {
             return Fact::no(
                 "Forbidden",
-                format!("{PATH}: IdentityProvider \"{name}\" can't be read: {why}."),
+                format!("{PATH}: IdentityProvider \"{name}\" can't be read: {why}"),
             );
         }
         Some(Lookup::Found(provider)) if provider.spec.network_ref.name != pass.names.network => {

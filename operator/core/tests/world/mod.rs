@@ -44,6 +44,8 @@ pub struct World {
     pub relay: Poll<RelayAnswer>,
     pub sso: Poll<SsoAnswer>,
     pub public: BTreeMap<Role, Poll<PublicAnswer>>,
+    /// Why the last event was not published.
+    pub unheard: Option<Explained>,
     pub now: UnixMillis,
     pub issuers: Issuers,
     version: u64,
@@ -67,6 +69,7 @@ impl World {
             relay: Poll::Never,
             sso: Poll::Never,
             public: BTreeMap::new(),
+            unheard: None,
             now: START,
             issuers: Issuers::new("hq.example", START),
             version: 10,
@@ -88,6 +91,7 @@ impl World {
         seen.relay = BTreeMap::from([(names().pod(Role::Relay), self.relay.clone())]);
         seen.sso = BTreeMap::from([(names().pod(Role::Sso), self.sso.clone())]);
         seen.public.clone_from(&self.public);
+        seen.unheard.clone_from(&self.unheard);
         seen
     }
 
@@ -187,7 +191,7 @@ impl World {
     pub fn run(&mut self) {
         self.pods = Role::ALL.map(|role| pod(&names().pod(role), role)).to_vec();
         let document = self.seen().document.map_or(0, |seen| seen.document.number);
-        let fine = Check { ok: true, at: Some(self.now), error: None };
+        let fine = Check { ok: true, at: Some(self.now), ..Check::default() };
         let disk = Some(Disk { free: 900 << 20, total: 1 << 30 });
         let provider = ProviderAnswer {
             active: Some(ProviderInUse {
@@ -202,7 +206,8 @@ impl World {
             clock_skew_ms: Some(3),
         };
         let at = self.now;
-        self.relay = Poll::Answered { at, answer: RelayAnswer { document, canary: fine.clone(), disk } };
+        let (canary, changes) = (fine.clone(), Some(fine.clone()));
+        self.relay = Poll::Answered { at, answer: RelayAnswer { document, canary, changes, disk } };
         let answer = SsoAnswer { document, provider, certificate: fine, users: 2, disk };
         self.sso = Poll::Answered { at, answer };
         self.public = Role::ALL
@@ -353,6 +358,11 @@ fn fields(body: &Value) -> Value {
 pub fn told(status: &WickrNetworkStatus, type_: &str) -> String {
     let condition = wickr_operator_core::find_condition(&status.conditions, type_).expect("the condition");
     format!("{} {}", condition.status, condition.reason)
+}
+
+/// What Ready says now.
+pub fn ready(world: &mut World) -> String {
+    told(&world.report(None), network::condition::READY)
 }
 
 pub fn message(status: &WickrNetworkStatus, type_: &str) -> String {
