@@ -3,9 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use wickr_cluster::ControlPlane;
+use wickr_cluster::{ControlPlane, until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,17 +27,9 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     Some(answer)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a process of its own is waited for by the system's clock")]
-fn until(what: &str, look: impl Fn() -> Option<String>, wanted: &str) -> String {
-    let begun = Instant::now();
-    loop {
-        let found = look().unwrap_or_default();
-        if found.contains(wanted) {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what}: {found}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+fn shows(address: SocketAddr, path: &str, wanted: &str) -> anyhow::Result<String> {
+    let what = format!("{path} to contain {wanted}");
+    until(&what, PATIENCE, || Ok(get(address, path).filter(|found| found.contains(wanted))))
 }
 
 #[test]
@@ -53,12 +45,12 @@ fn the_operator_becomes_ready_counts_and_stops_when_told() {
     ]);
     let mut operator = Operator(command.stderr(Stdio::inherit()).spawn().unwrap());
 
-    let without = until("the gates are told", || get(address, "/readyz"), "404 page not found");
+    let without = shows(address, "/readyz", "404 page not found").unwrap();
     assert!(without.contains("503") && without.contains("wickrnetworks.wickr.dev"), "{without}");
     for definition in wickr_operator_api::crds() {
         api.apply(&serde_json::to_string(&definition).unwrap()).unwrap();
     }
-    until("every watch has listed", || get(address, "/readyz"), "\"ready\":true");
+    shows(address, "/readyz", "\"ready\":true").unwrap();
     assert!(get(address, "/livez").unwrap().contains("alive"));
     let numbers = get(address, "/metrics").unwrap();
     assert!(numbers.contains("wickr_operator_requests_total{verb=\"create\"} 0"), "{numbers}");

@@ -10,8 +10,6 @@
 
 mod bench;
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Service};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
@@ -36,9 +34,12 @@ async fn a_network_gets_keys_objects_and_status_and_a_second_operator_finds_noth
     println!("{}", serde_json::to_string_pretty(&status).unwrap());
     drop(first);
     let second = bench.operator().await;
-    // Long enough for several passes; nothing tells from outside that one had nothing to do.
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(bench.versions().await, before, "no resource version moves");
+    // Until it has asked relay and sso, at both of their ports: before, it leaves status as it found it.
+    until("the services were asked", || async { (second.asked_in_vain() >= 4).then_some(()) }).await;
+    for _ in 0..5 {
+        bench.nudge(&second).await;
+    }
+    assert_eq!(bench.versions().await, before, "no resource version moves in {} passes", second.passes());
     assert_eq!(second.writes(), 0);
 }
 
@@ -72,19 +73,59 @@ async fn a_missing_right_is_a_condition_that_names_verb_and_kind_and_goes_when_i
         let bench = Bench::new(namespace, rules_without(verb, plural)).await;
         let operator = bench.operator().await;
         bench.put(&bench.network()).await;
-        if plural == "storageclasses" {
-            // Not known is not wrong: the plan goes on without them.
+        // Without storage classes the plan goes on; what nobody can judge then is told all the same.
+        let message = if plural == "storageclasses" {
             bench.settled().await;
-            continue;
-        }
-        let message = bench.reason("Ready", "Forbidden").await;
+            bench.reason("Degraded", "Forbidden").await
+        } else {
+            bench.reason("Ready", "Forbidden").await
+        };
         println!("{message}");
         assert!(message.contains(verb) && message.contains(plural), "{message}");
-        // Tried again by itself every five minutes; a test has no such time, a restart looks at once.
+        assert!(message.contains("Next: grant the operator the verb"), "{message}");
+        // Tried again by itself within a minute; a test has no such time, a restart looks at once.
         bench.allow(rules()).await;
         drop(operator);
         let _operator = bench.operator().await;
         bench.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn volumes_grow_where_their_class_lets_them_and_elsewhere_status_says_why_not() {
+    for (namespace, class, grown) in [("growing", "elastic", "2Gi"), ("stiff", "local", "1Gi")] {
+        let bench = Bench::new(namespace, rules()).await;
+        let _operator = bench.operator().await;
+        let mut network = bench.network();
+        network["spec"]["storage"]["embedded"]["storageClassName"] = class.into();
+        bench.put(&network).await;
+        bench.settled().await;
+        for claim in ["hq-relay-data", "hq-sso-data"] {
+            bench.bind(claim).await;
+        }
+        network["spec"]["storage"]["embedded"]["size"] = "2Gi".into();
+        bench.put(&network).await;
+        let claims = bench.of(&resource_of::<PersistentVolumeClaim>());
+        if grown == "2Gi" {
+            until("the claim asks for more", || async {
+                let claim = claims.get("hq-relay-data").await.unwrap();
+                (claim.data["spec"]["resources"]["requests"]["storage"] == "2Gi").then_some(())
+            })
+            .await;
+        } else {
+            let message = bench.reason("StorageReady", "StorageCannotGrow").await;
+            println!("{message}");
+            for words in [
+                "hq-relay-data",
+                "spec.storage.embedded.size",
+                "class \"local\" doesn't let volumes grow",
+                "Next: ",
+            ] {
+                assert!(message.contains(words), "{message}");
+            }
+        }
+        let claim = claims.get("hq-relay-data").await.unwrap();
+        assert_eq!(claim.data["spec"]["resources"]["requests"]["storage"], grown);
     }
 }
 

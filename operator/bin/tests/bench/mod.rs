@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -22,7 +22,7 @@ use wickr_operator::kinds::{resource, resource_of};
 use wickr_operator::wiring::{Operator, Parts};
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
 use wickr_operator_core::{NetworkResources, all_reads};
-use wickr_operator_kube::{Metrics, Requests, VERBS};
+use wickr_operator_kube::{Metrics, VERBS};
 
 /// How long anything may take before it counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,20 +72,30 @@ pub(crate) struct Bench {
 /// An operator that runs until this is dropped.
 pub(crate) struct Running {
     task: tokio::task::JoinHandle<()>,
-    requests: Requests,
+    metrics: Metrics,
 }
 
 impl Running {
     /// Requests other than reads.
     pub(crate) fn writes(&self) -> u64 {
-        VERBS.iter().filter(|verb| **verb != "get").map(|verb| self.requests.so_far(verb)).sum()
+        let requests = self.metrics.requests();
+        VERBS.iter().filter(|verb| **verb != "get").map(|verb| requests.so_far(verb)).sum()
     }
-}
 
-impl Running {
     /// Requests by verb.
     pub(crate) fn by_verb(&self) -> Vec<String> {
-        VERBS.iter().map(|verb| format!("{verb} {}", self.requests.so_far(verb))).collect()
+        let requests = self.metrics.requests();
+        VERBS.iter().map(|verb| format!("{verb} {}", requests.so_far(verb))).collect()
+    }
+
+    /// Passes over the network that have ended.
+    pub(crate) fn passes(&self) -> u64 {
+        self.metrics.passes(wickr_operator::network::NAME)
+    }
+
+    /// Services that were asked in vain: there are none here.
+    pub(crate) fn asked_in_vain(&self) -> u64 {
+        self.metrics.polls().failed.get()
     }
 }
 
@@ -118,14 +128,40 @@ impl Bench {
             })
             .await;
         }
-        let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "test/none",
-                           "metadata": {"name": "local", "annotations": {
-                               "storageclass.kubernetes.io/is-default-class": "true"}}});
-        let classes: Api<StorageClass> = Api::all(self.admin.clone());
-        classes.patch("local", &PatchParams::apply("test").force(), &Patch::Apply(&class)).await.unwrap();
+        for (name, expandable) in [("local", false), ("elastic", true)] {
+            let default = (name == "local").to_string();
+            let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "test/none",
+                               "allowVolumeExpansion": expandable,
+                               "metadata": {"name": name, "annotations": {
+                                   "storageclass.kubernetes.io/is-default-class": default}}});
+            self.classes()
+                .patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&class))
+                .await
+                .unwrap();
+        }
         let namespaces: Api<Namespace> = Api::all(self.admin.clone());
         let object = serde_json::from_value(json!({"metadata": {"name": self.namespace}})).unwrap();
         namespaces.create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    fn classes(&self) -> Api<StorageClass> {
+        Api::all(self.admin.clone())
+    }
+
+    /// Has `operator` look at the network once more: a change that is none of its business wakes it.
+    pub(crate) async fn nudge(&self, operator: &Running) {
+        let before = operator.passes();
+        let note =
+            json!({"metadata": {"annotations": {format!("test/{}", self.namespace): before.to_string()}}});
+        self.classes().patch("local", &PatchParams::default(), &Patch::Merge(&note)).await.unwrap();
+        until("a pass ends", || async { (operator.passes() > before).then_some(()) }).await;
+    }
+
+    /// What the volume's provisioner would say: there is a volume.
+    pub(crate) async fn bind(&self, claim: &str) {
+        let bound = json!({"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}});
+        let claims = self.of(&resource_of::<PersistentVolumeClaim>());
+        claims.patch_status(claim, &PatchParams::default(), &Patch::Merge(&bound)).await.unwrap();
     }
 
     /// From now on the operator may exactly this.
@@ -154,7 +190,6 @@ impl Bench {
         let mut config = config().await;
         config.auth_info.impersonate = Some(self.user.clone());
         let metrics = Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap();
-        let requests = metrics.requests();
         let operator = Operator::new(Parts {
             client: Client::try_from(config.clone()).unwrap(),
             watching: Client::try_from(config).unwrap(),
@@ -163,9 +198,9 @@ impl Bench {
             instance: "test".to_owned(),
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),
-            metrics,
+            metrics: metrics.clone(),
         });
-        Running { task: tokio::spawn(operator.run(4)), requests }
+        Running { task: tokio::spawn(operator.run(4)), metrics }
     }
 
     /// The objects of a kind in the namespace, as an administrator.
