@@ -1,7 +1,7 @@
 //! `wickr-server restore`: the copy becomes a new incarnation of the store.
 
 use anyhow::{Context, Result};
-use wickr_base::SystemRng;
+use wickr_base::{SystemClock, SystemRng};
 use wickr_store_sql::DATABASE;
 
 use crate::arguments::Restore;
@@ -12,7 +12,7 @@ use crate::which::Which;
 pub(crate) fn run(arguments: &Restore) -> Result<()> {
     match Which::read(&arguments.config.config)? {
         Which::Relay(config) => {
-            let done = wickr_store_log::restore(&arguments.from, &config.data, &SystemRng)
+            let done = wickr_store_log::restore(&arguments.from, &config.data, &SystemRng, &SystemClock::new())
                 .context("restoring the relay")?;
             let next = if done.in_place {
                 "in place: start the relay"

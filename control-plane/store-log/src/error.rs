@@ -42,6 +42,47 @@ pub enum OpenError {
         /// Where.
         at: u64,
     },
+    /// A newer program wrote it.
+    #[error(
+        "the {what} \"{path}\" is of format {found}, and this program knows formats up to {known}: a newer version \
+         wrote it; run that version, or restore a backup that this one can read"
+    )]
+    Newer {
+        /// Store or backup.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The highest that is known here.
+        known: u32,
+    },
+    /// There is not enough space for a copy.
+    #[error(
+        "{attempted} in \"{path}\" takes up to {needed} bytes with what must stay free there, and {free} are free: \
+         make room on the volume, or name a directory on another one"
+    )]
+    NoSpace {
+        /// What was attempted.
+        attempted: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+        /// Bytes that must be free.
+        needed: u64,
+    },
+    /// The same is being done already.
+    #[error("{attempted} for \"{path}\" is under way already: try again when that one is done")]
+    UnderWay {
+        /// What was attempted.
+        attempted: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
+    /// It was told to stop.
+    #[error("the backup was broken off, because the store is being closed: try again when it is open")]
+    BrokenOff,
     /// A record can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),

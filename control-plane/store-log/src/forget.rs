@@ -11,7 +11,8 @@ use wickr_store::queue::REMEMBERED;
 
 use crate::records;
 
-/// Makes filters that know the store's time.
+/// Makes filters that know the settled time, which only the store itself sets: who merely opens the tables, to copy
+/// them, forgets nothing.
 pub(crate) struct Forget(pub(crate) Arc<AtomicI64>);
 
 struct ForgetBefore(UnixMillis);

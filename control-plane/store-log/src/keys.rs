@@ -41,6 +41,8 @@ pub(crate) enum Meta {
     LastRoom = 3,
     Followed = 4,
     Canary = 5,
+    /// How everything here is to be read (`format.rs`).
+    Format = 6,
 }
 
 /// Namespaces of ids that get the same answer again.

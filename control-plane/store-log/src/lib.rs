@@ -5,11 +5,13 @@
 
 #![warn(missing_docs)]
 
+mod adopting;
 mod append;
 mod backup;
 mod devices;
 mod error;
 mod forget;
+mod format;
 mod handshake;
 mod journal;
 mod keys;
@@ -26,6 +28,7 @@ mod store;
 mod tables;
 mod writer;
 
+pub use backup::FILE as BACKUP;
 pub use error::OpenError;
 pub use restore::{Restored, restore};
 pub use store::{LogStore, Settings, backup_closed};

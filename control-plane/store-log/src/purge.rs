@@ -1,4 +1,4 @@
-//! Staging the removal of what has expired, by the store's time. What expired in this batch waits for the next.
+//! Staging the removal of what has expired, by the settled time. What expired in this batch waits for the next.
 
 use wickr_base::Seq;
 use wickr_store::queue::{Outcome, RoomNumber, StoreError};
@@ -15,7 +15,7 @@ impl Stage<'_> {
         for found in self.tables.records.prefix(keys::expiries()) {
             let key = step("scanning what expires", found.key())?;
             let (at, thing) = keys::expiry_of(&key).ok_or(StoreError::Unreadable { what: "an expiry" })?;
-            if at > self.now {
+            if Some(at) > self.settled {
                 break;
             }
             if removed == at_most {

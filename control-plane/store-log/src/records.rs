@@ -139,6 +139,10 @@ pub(crate) fn time(value: &[u8]) -> Result<UnixMillis, StoreError> {
     Ok(UnixMillis(i64::from_be_bytes(bytes)))
 }
 
+pub(crate) fn format(value: &[u8]) -> Result<u32, StoreError> {
+    value.try_into().map(u32::from_be_bytes).map_err(|_| StoreError::Unreadable { what: "the format" })
+}
+
 /// A protobuf record read back.
 pub(crate) fn decode<M: Message + Default>(what: &'static str, value: &[u8]) -> Result<M, StoreError> {
     M::decode(value).map_err(|_| StoreError::Unreadable { what })

@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use fjall::{PersistMode, Slice};
-use wickr_base::{Incarnation, Rng};
+use wickr_base::{Clock, Incarnation, Rng};
 
 use crate::backup::{END, FILE, MAGIC};
 use crate::error::{OpenError, file, step};
 use crate::keys::{self, Meta};
 use crate::records::{self, Pool};
 use crate::tables::{KEYSPACES, Tables};
-use crate::{opening, space};
+use crate::{adopting, format, opening, space};
 
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -28,32 +28,51 @@ pub struct Restored {
     pub records: u64,
     /// The new store's life.
     pub incarnation: Incarnation,
-    /// Whether it is in its place. Otherwise a process has the old store open, and the next start puts it there.
+    /// Whether it is in its place. Otherwise a process has the old store open, and the next start puts it there if it
+    /// comes within 15 minutes.
     pub in_place: bool,
 }
 
-/// Restores the backup in `directory` into the data directory.
-pub fn restore(directory: &Path, data: &Path, rng: &dyn Rng) -> Result<Restored, OpenError> {
+/// Restores the backup in `directory` into the data directory. The store that is there is not looked into: it may be
+/// damaged, or open.
+pub fn restore(
+    directory: &Path,
+    data: &Path,
+    rng: &dyn Rng,
+    clock: &dyn Clock,
+) -> Result<Restored, OpenError> {
     let path = directory.join(FILE);
-    verify(&path)?;
-    let building = data.join("queue.restoring");
     file("creating", data, std::fs::create_dir_all(data))?;
-    for left_over in [&building, &opening::restored(data)] {
-        if left_over.exists() {
-            file("removing", left_over, std::fs::remove_dir_all(left_over))?;
-        }
+    let _alone = adopting::alone(data)?;
+    let length = verify(&path)?;
+    for left_over in [adopting::building(data), adopting::restored(data)] {
+        adopting::drop_directory(&left_over)?;
     }
+    space::check("a restore", data, length)?;
+    let building = Building(adopting::building(data));
     let incarnation = Incarnation::random(rng);
-    let records = build(&path, &building, data, incarnation)?;
-    let restored = opening::restored(data);
-    file("renaming", &building, std::fs::rename(&building, &restored))?;
+    let records = build(&path, &building.0, data, incarnation)?;
+    let restored = adopting::restored(data);
+    adopting::announce(data, clock.now())?;
+    file("renaming", &building.0, std::fs::rename(&building.0, &restored))?;
     opening::sync_directory(data)?;
     let in_place = match opening::lock(data) {
-        Ok(_lock) => opening::adopt_restored(data)?,
+        Ok(_lock) => adopting::adopt_restored(data, clock.now())?,
         Err(OpenError::Locked { .. }) => false,
         Err(error) => return Err(error),
     };
     Ok(Restored { records, incarnation, in_place })
+}
+
+/// A store in the making, gone unless it was moved away whole.
+struct Building(PathBuf);
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        if let Err(error) = adopting::drop_directory(&self.0) {
+            tracing::warn!(%error, "what an interrupted restore left could not be removed");
+        }
+    }
 }
 
 fn build(path: &Path, building: &Path, data: &Path, incarnation: Incarnation) -> Result<u64, OpenError> {
@@ -61,6 +80,10 @@ fn build(path: &Path, building: &Path, data: &Path, incarnation: Incarnation) ->
     let mut input = Input::open(path)?;
     let (mut batch, mut bytes) = (tables.db.batch().durability(None), 0);
     while let Some((at, key, value)) = input.record()? {
+        // Time begins anew with the clock: a wrong clock may be why somebody restores.
+        if is_record(at) && key == *keys::meta(Meta::Time) {
+            continue;
+        }
         let Some(keyspace) = tables.all().get(usize::from(at)).copied() else {
             return Err(input.refuse("it names a keyspace that this version does not know"));
         };
@@ -87,11 +110,19 @@ fn emptied(pool: &[u8]) -> Result<Slice, OpenError> {
     Ok(records::encode(&Pool { first: pool.next, ..pool }))
 }
 
-/// Reads the whole file once before anything is built from it.
-fn verify(path: &Path) -> Result<(), OpenError> {
+/// Reads the whole file once before anything is built from it; gives its length.
+fn verify(path: &Path) -> Result<u64, OpenError> {
     let mut input = Input::open(path)?;
-    while input.record()?.is_some() {}
-    Ok(())
+    while let Some((at, key, value)) = input.record()? {
+        if is_record(at) && key == *keys::meta(Meta::Format) {
+            format::check("store in the backup", path, records::format(&value)?)?;
+        }
+    }
+    Ok(file("measuring", path, std::fs::metadata(path))?.len())
+}
+
+fn is_record(at: u8) -> bool {
+    KEYSPACES.get(usize::from(at)) == Some(&"records")
 }
 
 /// Keyspace, key, value.
@@ -108,8 +139,11 @@ impl Input {
     fn open(path: &Path) -> Result<Self, OpenError> {
         let from = BufReader::new(file("opening", path, File::open(path))?);
         let mut input = Self { path: path.to_owned(), from, digest: Context::new(&SHA256), records: 0 };
-        if &input.array::<8>()? != MAGIC {
-            return Err(input.refuse("it is not a queue backup of this version"));
+        let begins = input.array::<7>()?;
+        let [digit] = input.array::<1>()?;
+        match char::from(digit).to_digit(10) {
+            Some(number) if &begins == MAGIC && number > 0 => format::check("backup", path, number)?,
+            _ => return Err(input.refuse("it is not a queue backup")),
         }
         Ok(input)
     }

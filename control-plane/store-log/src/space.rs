@@ -4,6 +4,8 @@ use std::path::Path;
 
 use wickr_store::queue::{Disk, StoreError};
 
+use crate::error::OpenError;
+
 const MEBIBYTE: u64 = 1 << 20;
 
 /// Space on the volume of `path`.
@@ -26,6 +28,16 @@ pub(crate) fn reserve(total: u64) -> u64 {
 /// Free bytes below which not even removals are taken in: they write a little too.
 pub(crate) fn last_reserve(total: u64) -> u64 {
     reserve(total) / 8
+}
+
+/// Refuses what would write that many bytes into a directory and leave less than the reserve there.
+pub(crate) fn check(attempted: &'static str, directory: &Path, bytes: u64) -> Result<(), OpenError> {
+    let Disk { free, total } = disk(directory)?;
+    let needed = bytes.saturating_add(reserve(total));
+    if free < needed {
+        return Err(OpenError::NoSpace { attempted, path: directory.to_owned(), free, needed });
+    }
+    Ok(())
 }
 
 /// Size of the log's memtable: large enough for speed, small beside the volume.

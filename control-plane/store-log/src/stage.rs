@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fjall::{OwnedWriteBatch, PersistMode, Slice};
 use prost::Message;
 use wickr_base::{DeviceId, MessageId, UnixMillis};
-use wickr_store::queue::{Operation, Outcome, Place, REMEMBERED, Refused, StoreError};
+use wickr_store::queue::{Now, Operation, Outcome, Place, REMEMBERED, Refused, StoreError};
 
 use crate::error::step;
 use crate::keys::{self, AnswerKey, Meta, Submitted};
@@ -37,6 +37,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) rooms: &'a mut Rooms,
     pub(crate) now: UnixMillis,
+    /// Up to where what has expired may be removed for good.
+    pub(crate) settled: Option<UnixMillis>,
     pub(crate) batch: OwnedWriteBatch,
     records: HashMap<Slice, Option<Slice>>,
     large: HashMap<Slice, Option<Slice>>,
@@ -44,16 +46,12 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn begin(
-        tables: &'a Tables,
-        rooms: &'a mut Rooms,
-        now: UnixMillis,
-        operations: usize,
-    ) -> Self {
+    pub(crate) fn begin(tables: &'a Tables, rooms: &'a mut Rooms, now: Now, operations: usize) -> Self {
         let batch = OwnedWriteBatch::with_capacity(tables.db.clone(), operations * 2 + 1)
             .durability(Some(PersistMode::SyncAll));
         let (records, large, answers) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { tables, rooms, now, batch, records, large, answers }
+        let Now { time: now, settled } = now;
+        Self { tables, rooms, now, settled, batch, records, large, answers }
     }
 
     /// Decides one operation by what is durable and what was staged before.
@@ -63,11 +61,11 @@ impl<'a> Stage<'a> {
             Operation::Handshake(handshake) => self.handshake(handshake).map(Outcome::Sequenced),
             Operation::MoveCursors(moves) => self.move_cursors(moves),
             Operation::ClearInbox { device, through } => self.clear_inbox(*device, *through),
+            Operation::SignIn(revision) => self.sign_in(*revision),
+            Operation::NoteRevisions(revisions) => self.note_revisions(revisions),
             Operation::Publish(publish) => self.publish(publish).map(Outcome::Pool),
             Operation::Claim { users, live_at } => self.claim(users, *live_at).map(Outcome::Claimed),
             Operation::Apply(change) => self.apply(*change).map(Outcome::Revoked),
-            Operation::SignIn(revision) => self.sign_in(*revision),
-            Operation::NoteRevisions(revisions) => self.note_revisions(revisions),
             Operation::Purge { at_most } => self.purge(*at_most),
             Operation::Canary => {
                 self.put(keys::meta(Meta::Canary), Slice::from(self.now.0.to_be_bytes()));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use wickr_base::{Clock, DeviceId, Generation, Incarnation, MessageId, Rng, RoomId, Seq, UnixMillis};
 use wickr_store::queue::{
     BackupDone, Disk, Entry, Followed, InboxItem, Membership, Operation, Place, PoolCount, QueueStore,
@@ -40,20 +40,38 @@ pub(crate) struct Shared {
     pub(crate) data: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) incarnation: Incarnation,
-    pub(crate) time: Arc<AtomicI64>,
-    /// `None` while the writer opens it again after a failure.
+    time: Mutex<StoreTime>,
+    /// The settled time, for the filters that forget.
+    pub(crate) settled: Arc<AtomicI64>,
+    /// `None` while the writer could not open it again after a failure. Who reads holds the lock, so that the writer
+    /// can wait for the last reader, and new ones wait for it.
     pub(crate) tables: RwLock<Option<Arc<Tables>>>,
+    /// Somebody waits for the readers: what takes long must break off.
+    pub(crate) closing: AtomicBool,
+    /// Held by the backup that is being written.
+    backup: Mutex<()>,
 }
 
 impl Shared {
     /// The store's time, which only ever rises.
-    pub(crate) fn now(&self) -> UnixMillis {
-        let clock = self.clock.now().0;
-        UnixMillis(self.time.fetch_max(clock, Ordering::Relaxed).max(clock))
+    pub(crate) fn now(&self) -> Now {
+        let now = self.time.lock().read(&*self.clock);
+        if let Some(settled) = now.settled {
+            self.settled.store(settled.0, Ordering::Relaxed);
+        }
+        now
     }
 
+    /// For the writer, which alone closes them; everybody else reads under the lock.
     pub(crate) fn tables(&self) -> Result<Arc<Tables>, StoreError> {
         self.tables.read().clone().ok_or(StoreError::Closed)
+    }
+
+    /// One backup at a time: two would only take the space that each has found free.
+    fn backup(&self, tables: &Tables, directory: &Path) -> Result<BackupDone, OpenError> {
+        let under_way = || OpenError::UnderWay { attempted: "a backup", path: self.data.clone() };
+        let _alone = self.backup.try_lock().ok_or_else(under_way)?;
+        backup::write(tables, directory, &self.closing)
     }
 
     pub(crate) fn disk(&self) -> Result<Disk, StoreError> {
@@ -71,14 +89,27 @@ impl<T: Send + 'static> LogStore<T> {
     ) -> Result<Self, OpenError> {
         let data = settings.data.clone();
         let lock = opening::lock(&data)?;
-        if opening::adopt_restored(&data)? {
+        if adopting::adopt_restored(&data, clock.now())? {
             tracing::info!("a restored store has taken the place of the one before");
         }
-        let time = Arc::new(AtomicI64::new(0));
-        let tables = opening::tables(&data, &time)?;
+        if let Err(error) = adopting::tidy(&data, clock.now()).and_then(|()| drop_unfinished(&data)) {
+            tracing::warn!(%error, "what interrupted copies left could not be removed");
+        }
+        let settled = Arc::new(AtomicI64::new(i64::MIN));
+        let tables = opening::tables(&data, &settled)?;
         let incarnation = opening::incarnation(&tables, rng)?;
-        let tables = RwLock::new(Some(Arc::new(tables)));
-        let shared = Arc::new(Shared { data, clock, incarnation, time, tables });
+        adopting::write_life(&data, incarnation)?;
+        let time = Mutex::new(StoreTime::begin(opening::given(&tables)?, &*clock));
+        let shared = Arc::new(Shared {
+            data,
+            clock,
+            incarnation,
+            time,
+            settled,
+            tables: RwLock::new(Some(Arc::new(tables))),
+            closing: AtomicBool::new(false),
+            backup: Mutex::new(()),
+        });
         let queue = Arc::new(Queue::default());
         let writer = Writer::new(Arc::clone(&shared), Arc::clone(&queue), sink);
         let spawned = std::thread::Builder::new().name("store-writer".to_owned()).spawn(|| writer.run());
@@ -94,7 +125,10 @@ impl<T> LogStore<T> {
         read: impl FnOnce(&Tables, UnixMillis) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let reading = tokio::task::spawn_blocking(move || read(&*shared.tables()?, shared.now()));
+        let reading = tokio::task::spawn_blocking(move || {
+            let tables = shared.tables.read();
+            read(tables.as_ref().ok_or(StoreError::Closed)?, shared.now().time)
+        });
         reading.await.unwrap_or(Err(StoreError::Closed))
     }
 }
@@ -107,6 +141,7 @@ impl<T> Drop for LogStore<T> {
         {
             tracing::error!("the store's writer ended in a panic");
         }
+        self.shared.closing.store(true, Ordering::Relaxed);
         self.shared.tables.write().take();
     }
 }
@@ -132,7 +167,7 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
     }
 
     fn now(&self) -> UnixMillis {
-        self.shared.now()
+        self.shared.now().time
     }
 
     async fn room(&self, id: &RoomId) -> Result<Option<Room>, StoreError> {
@@ -213,7 +248,15 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
     }
 
     async fn backup(&self, directory: PathBuf) -> Result<BackupDone, StoreError> {
-        self.reading(move |tables, _| backup::write(tables, &directory).map_err(failed)).await
+        let shared = Arc::clone(&self.shared);
+        self.reading(move |tables, _| shared.backup(tables, &directory).map_err(failed)).await
+    }
+
+    async fn pending_restore(&self) -> Result<Option<PendingRestore>, StoreError> {
+        adopting::pending(&self.shared.data).map_err(|error| StoreError::Failed {
+            attempted: "looking for a restored store",
+            cause: error.to_string(),
+        })
     }
 }
 
@@ -224,9 +267,105 @@ fn failed(error: OpenError) -> StoreError {
     }
 }
 
+/// Removes what killed backups left in the data directory and in the folders in it, where they usually are.
+fn drop_unfinished(data: &Path) -> Result<(), OpenError> {
+    backup::drop_unfinished(data)?;
+    for found in file("listing", data, std::fs::read_dir(data))? {
+        let path = file("listing", data, found)?.path();
+        if path.is_dir() {
+            backup::drop_unfinished(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a backup of a store that no process has open.
 pub fn backup_closed(data: &Path, to: &Path) -> Result<BackupDone, OpenError> {
     let _lock = opening::lock(data)?;
     let tables = opening::tables(data, &Arc::default())?;
-    backup::write(&tables, to)
+    backup::write(&tables, to, &AtomicBool::new(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{self, Meta};
+    use fjall::PersistMode;
+    use wickr_base::{ManualClock, SeededRng};
+    use wickr_store::queue::{BatchReport, Completed};
+
+    struct Deaf;
+
+    impl Sink<()> for Deaf {
+        fn completed(&mut self, batch: &mut Vec<Completed<()>>, _: BatchReport) {
+            batch.clear();
+        }
+    }
+
+    fn open(data: &Path) -> Result<LogStore<()>, OpenError> {
+        let settings = Settings { data: data.to_owned() };
+        let clock = Arc::new(ManualClock::at(UnixMillis(5)));
+        LogStore::open(&settings, clock, &SeededRng::new(1), Box::new(Deaf))
+    }
+
+    fn read<R>(reading: impl Future<Output = R>) -> R {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(reading)
+    }
+
+    #[test]
+    fn a_store_of_a_newer_format_is_refused_and_so_is_its_backup() {
+        let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = open(data.path()).unwrap();
+        {
+            let tables = store.shared.tables().unwrap();
+            let mut batch = tables.db.batch().durability(Some(PersistMode::SyncAll));
+            batch.insert(&tables.records, keys::meta(Meta::Format), 2_u32.to_be_bytes());
+            batch.commit().unwrap();
+        }
+        read(store.backup(copies.path().to_owned())).unwrap();
+        drop(store);
+        let error = open(data.path()).unwrap_err();
+        assert!(matches!(error, OpenError::Newer { what: "store", found: 2, known: 1, .. }), "{error}");
+        let clock = ManualClock::at(UnixMillis(5));
+        let error = crate::restore(copies.path(), data.path(), &SeededRng::new(1), &clock).unwrap_err();
+        assert!(matches!(error, OpenError::Newer { found: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_store_without_a_format_is_of_the_first() {
+        let data = tempfile::tempdir().unwrap();
+        let store = open(data.path()).unwrap();
+        let incarnation = store.incarnation();
+        {
+            let tables = store.shared.tables().unwrap();
+            let mut batch = tables.db.batch().durability(Some(PersistMode::SyncAll));
+            batch.remove(&tables.records, keys::meta(Meta::Format));
+            batch.commit().unwrap();
+        }
+        drop(store);
+        let store = open(data.path()).unwrap();
+        assert_eq!(store.incarnation(), incarnation);
+        let written = store.shared.tables().unwrap().record(&keys::meta(Meta::Format)).unwrap();
+        assert_eq!(written.as_deref(), Some([0, 0, 0, 1].as_slice()));
+    }
+
+    #[test]
+    fn a_second_backup_waits_for_nobody_and_is_told_so() {
+        let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = open(data.path()).unwrap();
+        let first = store.shared.backup.lock();
+        let refused = read(store.backup(copies.path().to_owned())).unwrap_err().to_string();
+        assert!(refused.contains("under way already"), "{refused}");
+        drop(first);
+        read(store.backup(copies.path().to_owned())).unwrap();
+    }
+
+    #[test]
+    fn a_backup_breaks_off_when_the_store_is_to_be_closed() {
+        let (data, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = open(data.path()).unwrap();
+        store.shared.closing.store(true, Ordering::Relaxed);
+        read(store.backup(copies.path().to_owned())).unwrap_err();
+        assert_eq!(std::fs::read_dir(copies.path()).unwrap().count(), 0, "nothing unfinished stays");
+    }
 }

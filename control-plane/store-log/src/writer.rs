@@ -1,10 +1,11 @@
 //! The one thread that writes: takes what has arrived, makes one batch of it, syncs it, tells the sink.
 //!
 //! While it syncs, more arrives: under load batches grow by themselves and the fsyncs are shared. Nothing is told
-//! before its fsync returned. When a batch fails nothing of it counts: the tables are closed, what was not
-//! acknowledged is cut off the journal, and they are opened again before the next batch.
+//! before its fsync returned. When a batch fails nothing of it counts: the tables are closed as soon as nobody reads
+//! them, what was not acknowledged is cut off the journal, and they are opened again before the next batch.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -27,6 +28,9 @@ const WAITING_BYTES: usize = 256 << 20;
 
 /// Between attempts to open a store that failed.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long one attempt waits for those who read. New readers wait behind it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What waits for the writer.
 pub(crate) struct Queue<T> {
@@ -146,11 +150,14 @@ impl<T> Writer<T> {
 
     fn write(&mut self, batch: &mut [Completed<T>]) -> Result<(), StoreError> {
         let tables = self.open_tables()?;
-        self.check_space(batch)?;
+        let full = self.check_space()?;
         let now = self.shared.now();
         let mut stage = Stage::begin(&tables, &mut self.rooms, now, batch.len());
         let staged = batch.iter_mut().try_for_each(|one| {
-            one.outcome = Ok(stage.stage(&one.operation)?);
+            one.outcome = match &full {
+                Some(full) if !makes_room(&one.operation) => Err(full.clone()),
+                _ => Ok(stage.stage(&one.operation)?),
+            };
             Ok(())
         });
         if let Err(error) = staged {
@@ -166,19 +173,15 @@ impl<T> Writer<T> {
         }
     }
 
-    /// Below the reserve only what makes room, or must not wait, is taken in.
-    fn check_space(&self, batch: &[Completed<T>]) -> Result<(), StoreError> {
+    /// Below the reserve only what makes room, or must not wait, is taken in: gives the answer to all else.
+    fn check_space(&self) -> Result<Option<StoreError>, StoreError> {
         let disk = self.shared.disk()?;
-        let reserve = space::reserve(disk.total);
-        let needed = if batch.iter().all(|one| makes_room(&one.operation)) {
-            space::last_reserve(disk.total)
-        } else {
-            reserve
-        };
-        if disk.free < needed {
-            return Err(StoreError::Full { free: disk.free, needed: reserve });
+        let needed = space::reserve(disk.total);
+        let full = StoreError::Full { free: disk.free, needed };
+        if disk.free < space::last_reserve(disk.total) {
+            return Err(full);
         }
-        Ok(())
+        Ok((disk.free < needed).then_some(full))
     }
 
     fn fail(&mut self, tables: &Tables, error: &fjall::Error) -> StoreError {
@@ -222,19 +225,20 @@ impl<T> Writer<T> {
 
 /// Closes the tables, cuts off what was not acknowledged, opens them.
 fn reopen(shared: &Shared, acknowledged: u64) -> Result<Arc<Tables>, OpenError> {
-    if let Some(tables) = shared.tables.write().take() {
-        match Arc::try_unwrap(tables) {
-            Ok(tables) => drop(tables),
-            Err(tables) => {
-                *shared.tables.write() = Some(tables);
-                return step("closing the store while it is read", Err(fjall::Error::Locked))
-                    .map_err(OpenError::Store);
-            }
-        }
+    shared.closing.store(true, Ordering::Relaxed);
+    let unread = shared.tables.try_write_for(PATIENCE);
+    shared.closing.store(false, Ordering::Relaxed);
+    let still_read = || step("closing the store while it is read", Err(fjall::Error::Locked));
+    let Some(mut place) = unread else { return still_read().map_err(OpenError::Store) };
+    if let Some(tables) = place.take()
+        && let Err(tables) = Arc::try_unwrap(tables).map(drop)
+    {
+        *place = Some(tables);
+        return still_read().map_err(OpenError::Store);
     }
     journal::cut_from(&opening::store(&shared.data), acknowledged)?;
-    let tables = Arc::new(opening::tables(&shared.data, &shared.time)?);
-    *shared.tables.write() = Some(Arc::clone(&tables));
+    let tables = Arc::new(opening::tables(&shared.data, &shared.settled)?);
+    *place = Some(Arc::clone(&tables));
     Ok(tables)
 }
 

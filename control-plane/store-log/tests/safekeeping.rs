@@ -71,7 +71,7 @@ fn a_backup_of_a_running_store_restores_to_what_it_was_in_a_new_incarnation() {
     assert_eq!(done.bytes, std::fs::metadata(&done.file).unwrap().len());
     driver.sequenced(world.message(&meta, 0, 99, None));
 
-    let restored = restore(copies.path(), target.path(), &SeededRng::new(2)).unwrap();
+    let restored = restore(copies.path(), target.path(), &SeededRng::new(2), driver.clock()).unwrap();
     assert!(restored.in_place);
     let mut again = self::driver(target.path());
     assert_eq!(again.store().incarnation(), restored.incarnation);
@@ -95,7 +95,7 @@ fn a_restore_beside_a_running_store_takes_its_place_at_the_next_start() {
     let meta = fill(&mut driver, &world, 3);
     driver.read(driver.store().backup(copies.path().to_owned()));
     driver.sequenced(world.message(&meta, 0, 99, None));
-    let restored = restore(copies.path(), data.path(), &SeededRng::new(2)).unwrap();
+    let restored = restore(copies.path(), data.path(), &SeededRng::new(2), driver.clock()).unwrap();
     assert!(!restored.in_place);
     assert_eq!(room(&driver, &world).head, Seq(5));
     driver.reopen();
@@ -117,10 +117,10 @@ fn a_damaged_backup_is_refused_and_the_store_left_alone() {
         let mut damaged = whole.clone();
         damaged[damage] ^= 1;
         std::fs::write(&done.file, damaged).unwrap();
-        restore(copies.path(), data.path(), &SeededRng::new(2)).unwrap_err();
+        restore(copies.path(), data.path(), &SeededRng::new(2), driver.clock()).unwrap_err();
     }
     std::fs::write(&done.file, &whole[..whole.len() - 40]).unwrap();
-    restore(copies.path(), data.path(), &SeededRng::new(2)).unwrap_err();
+    restore(copies.path(), data.path(), &SeededRng::new(2), driver.clock()).unwrap_err();
     driver.reopen();
     assert_eq!(room(&driver, &world).head, Seq(4));
 }

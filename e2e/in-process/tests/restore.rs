@@ -1,6 +1,6 @@
 //! The relay's volume is lost and restored to an older state: rooms go on, and nothing that a client still has is lost.
 
-use wickr_base::SystemRng;
+use wickr_base::{SystemClock, SystemRng};
 use wickr_in_process::{World, arrives, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,7 @@ async fn after_a_restore_rooms_go_on_and_lost_messages_come_back_once() {
     arrives(alice.client(), &room, "lost too").await;
     world.stop_relay().await;
     std::fs::remove_dir_all(world.relay_data()).unwrap();
-    wickr_store_log::restore(backup.path(), &world.relay_data(), &SystemRng).unwrap();
+    wickr_store_log::restore(backup.path(), &world.relay_data(), &SystemRng, &SystemClock::new()).unwrap();
     world.start_relay().await;
 
     bob.open().await;

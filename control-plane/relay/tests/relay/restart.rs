@@ -44,7 +44,7 @@ async fn a_backup_of_the_running_relay_restores_into_another_life() {
     alice.take_in_until(&room, 4).await;
     bob.take_in_until(&room, 4).await;
     bob.go_offline();
-    let restored = wickr_store_log::restore(copies.path(), &data, &SystemRng).unwrap();
+    let restored = wickr_store_log::restore(copies.path(), &data, &SystemRng, &*relay.world.clock).unwrap();
     assert!(!restored.in_place, "the relay runs");
     let relay = relay.restart().await;
     let rooms = bob.come_online(&relay).await;

@@ -36,7 +36,7 @@ pub enum Operation {
     },
     /// One of the directory's numbered changes.
     Apply(Change),
-    /// Removes what has expired, at most that many things.
+    /// Removes what has expired by the settled time ([`super::Now`]), at most that many things.
     Purge {
         /// How many at most.
         at_most: usize,

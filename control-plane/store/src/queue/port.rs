@@ -35,7 +35,7 @@ pub struct BatchReport {
 
 /// Who is told of what is durable. Called by the engine's writer, so it must be quick and must not wait.
 pub trait Sink<T>: Send {
-    /// One batch, in the order of submission. All of it counts, or (with errors) none of it.
+    /// One batch, in the order of submission. What has an error as its outcome does not count.
     fn completed(&mut self, batch: &mut Vec<Completed<T>>, report: BatchReport);
 }
 
@@ -75,6 +75,15 @@ pub struct BackupDone {
     pub records: u64,
     /// Its bytes.
     pub bytes: u64,
+}
+
+/// A restored store that waits to take this one's place at the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingRestore {
+    /// When it was made.
+    pub made_at: UnixMillis,
+    /// A start after this sets it aside and goes on with the store as it is.
+    pub until: UnixMillis,
 }
 
 /// A queue store. Reads show only what is durable.
@@ -155,8 +164,13 @@ pub trait QueueStore<T>: Send + Sync + Debug {
     /// Space on its volume.
     async fn disk(&self) -> Result<Disk, StoreError>;
 
-    /// Writes a consistent copy into a directory while everything goes on.
+    /// Writes a consistent copy into a directory while everything goes on; one at a time.
     async fn backup(&self, directory: PathBuf) -> Result<BackupDone, StoreError>;
+
+    /// A restored store that waits for the next start.
+    async fn pending_restore(&self) -> Result<Option<PendingRestore>, StoreError> {
+        Ok(None)
+    }
 }
 
 impl From<Refused> for Outcome {

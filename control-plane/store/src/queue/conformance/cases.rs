@@ -3,9 +3,11 @@
 #![expect(missing_docs, reason = "each name is its sentence")]
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
 
+mod clock;
 mod revisions;
 mod revocation;
 
+pub use clock::*;
 pub use revisions::*;
 pub use revocation::*;
 
@@ -294,18 +296,6 @@ pub fn numbers_are_not_used_again_after_the_newest_entries_were_purged(driver: &
     assert_eq!(room(driver, &world.rooms[0]).meta.head, Seq(4));
     assert_eq!(driver.sequenced(world.message(&meta, 0, 9, None)).place.seq, Seq(5));
     assert_eq!(bodies(driver, &meta, 1), [(5, b"message 9 of 0".to_vec())]);
-}
-
-pub fn time_never_goes_back_even_when_the_clock_does(driver: &mut Driver) {
-    let world = World::new();
-    let meta = begin(driver, &world, 0, 1);
-    driver.clock().advance(HOUR);
-    driver.sequenced(world.message(&meta, 0, 1, None));
-    driver.clock().set(START);
-    assert_eq!(driver.sequenced(world.message(&meta, 0, 2, None)).place.time, START.plus(HOUR));
-    driver.reopen();
-    assert_eq!(driver.store().now(), START.plus(HOUR));
-    assert_eq!(driver.sequenced(world.message(&meta, 0, 3, None)).place.time, START.plus(HOUR));
 }
 
 pub fn a_person_has_at_most_so_many_live_rooms(driver: &mut Driver) {

@@ -32,6 +32,9 @@ macro_rules! queue_conformance {
             what_has_expired_is_not_read_whether_purged_or_not
             numbers_are_not_used_again_after_the_newest_entries_were_purged
             time_never_goes_back_even_when_the_clock_does
+            a_clock_that_leaps_a_day_ahead_and_comes_back_costs_nothing
+            a_clock_that_stands_ahead_is_believed_after_a_while
+            after_opening_nothing_is_removed_until_the_clock_has_stood
             a_revoked_device_is_due_for_removal_wherever_it_is
             a_revoked_device_can_not_come_back
             a_person_has_at_most_so_many_live_rooms

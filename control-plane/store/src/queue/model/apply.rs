@@ -301,7 +301,8 @@ impl State {
     }
 
     fn purge(&mut self, at_most: usize) -> Outcome {
-        let due: Vec<_> = self.expiry.iter().take_while(|(at, _)| *at <= self.time).copied().collect();
+        let due = self.expiry.iter().take_while(|(at, _)| Some(*at) <= self.settled);
+        let due: Vec<_> = due.copied().collect();
         for due in due.iter().take(at_most) {
             self.expiry.remove(due);
             match due.1 {

@@ -14,6 +14,7 @@ use wickr_base::{
 
 use super::{
     BatchReport, Completed, Entry, Followed, Operation, Place, PoolEntry, RoomMeta, RoomNumber, Sink,
+    StoreTime,
 };
 
 /// What a model keeps; opening it again finds everything.
@@ -23,6 +24,7 @@ pub struct ModelDisk(Arc<Mutex<State>>);
 /// The model, opened. It completes each operation at once, in the caller's thread.
 pub struct ModelStore<T> {
     clock: Arc<dyn Clock>,
+    time: Mutex<StoreTime>,
     incarnation: Incarnation,
     state: Arc<Mutex<State>>,
     sink: Mutex<Box<dyn Sink<T>>>,
@@ -37,6 +39,7 @@ impl<T> std::fmt::Debug for ModelStore<T> {
 #[derive(Default)]
 struct State {
     time: UnixMillis,
+    settled: Option<UnixMillis>,
     next_room: u64,
     numbers: HashMap<RoomId, RoomNumber>,
     rooms: BTreeMap<RoomNumber, RoomRecord>,
@@ -47,9 +50,9 @@ struct State {
     pools: BTreeMap<(UserId, DeviceId), Pool>,
     owners: HashMap<UserId, u32>,
     revoked: BTreeSet<DeviceId>,
+    revisions: HashMap<DeviceId, u64>,
     expiry: BTreeSet<(UnixMillis, Thing)>,
     followed: Option<Followed>,
-    revisions: HashMap<DeviceId, u64>,
     canary: Option<UnixMillis>,
 }
 
@@ -103,7 +106,8 @@ impl ModelDisk {
     /// Opens what is there.
     pub fn open<T: Send + 'static>(&self, clock: Arc<dyn Clock>, sink: Box<dyn Sink<T>>) -> ModelStore<T> {
         let incarnation = Incarnation([7; 16]);
-        ModelStore { clock, incarnation, state: Arc::clone(&self.0), sink: Mutex::new(sink) }
+        let time = Mutex::new(StoreTime::begin(self.0.lock().time, &*clock));
+        ModelStore { clock, time, incarnation, state: Arc::clone(&self.0), sink: Mutex::new(sink) }
     }
 }
 
@@ -117,11 +121,16 @@ impl<T> ModelStore<T> {
     fn complete(&self, operation: Operation, ticket: T) {
         let outcome = {
             let mut state = self.state.lock();
-            state.time = state.time.max(self.clock.now());
+            self.look_at_the_clock(&mut state);
             state.apply(&operation)
         };
         let mut batch = vec![Completed { ticket, operation, outcome: Ok(outcome) }];
         self.sink.lock().completed(&mut batch, BatchReport::default());
+    }
+
+    fn look_at_the_clock(&self, state: &mut State) {
+        let now = self.time.lock().read(&*self.clock);
+        (state.time, state.settled) = (now.time, now.settled);
     }
 }
 

@@ -29,7 +29,7 @@ impl<T: Send + 'static> QueueStore<T> for ModelStore<T> {
 
     fn now(&self) -> UnixMillis {
         let mut state = self.state.lock();
-        state.time = state.time.max(self.clock.now());
+        self.look_at_the_clock(&mut state);
         state.time
     }
 
