@@ -81,6 +81,11 @@ pub(crate) fn entry_seq(key: &[u8]) -> Option<Seq> {
     Some(Seq(u64::from_be_bytes(key.get(8..16)?.try_into().ok()?)))
 }
 
+/// Every entry of a room.
+pub(crate) fn entries(room: RoomNumber) -> std::ops::RangeInclusive<EntryKey> {
+    entry(room, Seq(0))..=entry(room, Seq(u64::MAX))
+}
+
 pub(crate) fn answer(sender: DeviceId, what: Submitted, id: MessageId) -> AnswerKey {
     let mut key = [0; 33];
     key[..16].copy_from_slice(sender.as_bytes());
@@ -99,6 +104,11 @@ pub(crate) fn room(number: RoomNumber) -> Slice {
 
 pub(crate) fn rooms() -> [u8; 1] {
     [tag::ROOM]
+}
+
+/// The room of a `room` key.
+pub(crate) fn room_number(key: &[u8]) -> Option<RoomNumber> {
+    Some(RoomNumber(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?)))
 }
 
 pub(crate) fn number(id: &RoomId) -> Slice {
@@ -125,6 +135,10 @@ pub(crate) fn parts_of(device: DeviceId) -> Slice {
 pub(crate) fn part_of(key: &[u8]) -> Option<(DeviceId, RoomNumber)> {
     let device = DeviceId::from_bytes(key.get(1..17)?.try_into().ok()?);
     Some((device, RoomNumber(u64::from_be_bytes(key.get(17..25)?.try_into().ok()?))))
+}
+
+pub(crate) fn cursors() -> [u8; 1] {
+    [tag::CURSOR]
 }
 
 pub(crate) fn cursor(device: DeviceId, room: RoomNumber) -> Slice {

@@ -1,7 +1,7 @@
 //! The embedded queue engine, on fjall: one writer thread, one fsync for all that arrived while the last one ran.
 //!
 //! The way of an operation: `store` hands it to the `writer`, which stages it (`stage`, `append`, `handshake`,
-//! `devices`, `pools`, `purge`) with its neighbours into one batch, commits and syncs that, and tells the sink.
+//! `devices`, `pools`, `purge`, `trim`) with its neighbours into one batch, commits and syncs that, and tells the sink.
 
 #![warn(missing_docs)]
 
@@ -26,6 +26,8 @@ mod space;
 mod stage;
 mod store;
 mod tables;
+mod trim;
+mod trimmable;
 mod writer;
 
 pub use backup::FILE as BACKUP;

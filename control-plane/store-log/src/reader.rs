@@ -17,13 +17,13 @@ use crate::pools;
 use crate::records::{self, InboxRecord, Members, Part, Pool, RoomRecord, Waiting};
 use crate::tables::Tables;
 
-struct View<'a> {
+pub(crate) struct View<'a> {
     tables: &'a Tables,
-    at: Snapshot,
+    pub(crate) at: Snapshot,
 }
 
 impl<'a> View<'a> {
-    fn of(tables: &'a Tables) -> Self {
+    pub(crate) fn of(tables: &'a Tables) -> Self {
         Self { tables, at: tables.db.snapshot() }
     }
 
@@ -31,7 +31,11 @@ impl<'a> View<'a> {
         step("reading a record", self.at.get(&self.tables.records, key))
     }
 
-    fn decoded<M: Message + Default>(&self, what: &'static str, key: &[u8]) -> Result<Option<M>, StoreError> {
+    pub(crate) fn decoded<M: Message + Default>(
+        &self,
+        what: &'static str,
+        key: &[u8],
+    ) -> Result<Option<M>, StoreError> {
         self.record(key)?.map(|value| records::decode(what, &value)).transpose()
     }
 

@@ -10,6 +10,7 @@ use wickr_store::queue::{Entry, EntryKind, Followed, Place, RoomMeta, RoomNumber
 
 const ENTRY_VERSION: u8 = 1;
 const HEADER: usize = 55;
+const APPLICATION: u8 = 0;
 const HAS_SENDER: u8 = 1;
 const HAS_EXPIRY: u8 = 2;
 /// An entry that was purged at the head of its log, where the number must stay known.
@@ -37,7 +38,7 @@ impl EntryHead {
         let mut head = [0; HEADER];
         head[0] = ENTRY_VERSION;
         head[1] = match self.kind {
-            EntryKind::Application => 0,
+            EntryKind::Application => APPLICATION,
             EntryKind::Commit => 1,
             EntryKind::Proposal => 2,
             EntryKind::GenerationStarted => 3,
@@ -71,12 +72,19 @@ pub(crate) fn husk() -> Slice {
     Slice::from(head.bytes(HUSK).as_slice())
 }
 
+/// When an entry was sequenced, and whether it is a handshake; `None` for a husk.
+pub(crate) fn aged(value: &[u8]) -> Result<Option<(UnixMillis, bool)>, StoreError> {
+    let head: &[u8; HEADER] = value.first_chunk().ok_or(StoreError::Unreadable { what: "an entry" })?;
+    let husk = head[2] & HUSK != 0;
+    Ok((!husk).then(|| (UnixMillis(i64::from_be_bytes(at(head, 7))), head[1] != APPLICATION)))
+}
+
 /// Reads an entry back; `None` for a husk and for what has expired by `now`.
 pub(crate) fn entry(seq: Seq, value: &Slice, now: UnixMillis) -> Result<Option<Entry>, StoreError> {
     let unreadable = || StoreError::Unreadable { what: "an entry" };
     let head: &[u8; HEADER] = value.first_chunk().ok_or_else(unreadable)?;
     let kind = match (head[0], head[1]) {
-        (ENTRY_VERSION, 0) => EntryKind::Application,
+        (ENTRY_VERSION, APPLICATION) => EntryKind::Application,
         (ENTRY_VERSION, 1) => EntryKind::Commit,
         (ENTRY_VERSION, 2) => EntryKind::Proposal,
         (ENTRY_VERSION, 3) => EntryKind::GenerationStarted,
@@ -166,6 +174,8 @@ pub(crate) struct RoomRecord {
     oldest: u64,
     #[prost(uint64, tag = "6")]
     revision: u64,
+    #[prost(uint64, tag = "7")]
+    trimmed: u64,
 }
 
 impl From<&RoomMeta> for RoomRecord {
@@ -177,6 +187,7 @@ impl From<&RoomMeta> for RoomRecord {
             epoch: meta.epoch,
             oldest: meta.oldest,
             revision: meta.revision.0,
+            trimmed: meta.trimmed.0,
         }
     }
 }
@@ -196,6 +207,7 @@ impl RoomRecord {
             oldest: self.oldest,
             revision: Seq(self.revision),
             head,
+            trimmed: Seq(self.trimmed),
         })
     }
 }
@@ -209,6 +221,10 @@ pub(crate) struct Members {
 impl Members {
     pub(crate) fn of(uris: &[MemberUri]) -> Self {
         Self { uris: uris.iter().map(ToString::to_string).collect() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uris.is_empty()
     }
 
     pub(crate) fn uris(self) -> Result<Vec<MemberUri>, StoreError> {

@@ -1,6 +1,6 @@
 //! Where rooms stand, as the writer knows it: what is durable, and over it what the batch at hand would make of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wickr_base::Seq;
 use wickr_store::queue::{RoomMeta, RoomNumber, StoreError};
@@ -17,6 +17,8 @@ const KEPT: usize = 100_000;
 pub(crate) struct Rooms {
     durable: HashMap<RoomNumber, RoomMeta>,
     staged: HashMap<RoomNumber, RoomMeta>,
+    /// Removed by the batch at hand.
+    dropped: HashSet<RoomNumber>,
 }
 
 impl Rooms {
@@ -26,6 +28,9 @@ impl Rooms {
         tables: &Tables,
         number: RoomNumber,
     ) -> Result<Option<&mut RoomMeta>, StoreError> {
+        if self.dropped.contains(&number) {
+            return Ok(None);
+        }
         if !self.staged.contains_key(&number) {
             let Some(meta) = self
                 .durable
@@ -45,8 +50,17 @@ impl Rooms {
         self.staged.insert(meta.number, meta);
     }
 
+    /// A room that is no more.
+    pub(crate) fn remove(&mut self, number: RoomNumber) {
+        self.staged.remove(&number);
+        self.dropped.insert(number);
+    }
+
     /// What the batch made of them is durable.
     pub(crate) fn keep(&mut self) {
+        for number in self.dropped.drain() {
+            self.durable.remove(&number);
+        }
         if self.durable.len() > KEPT {
             self.durable.clear();
         }
@@ -56,11 +70,12 @@ impl Rooms {
     /// Nothing of the batch counts.
     pub(crate) fn drop_staged(&mut self) {
         self.staged.clear();
+        self.dropped.clear();
     }
 
     /// Nothing is known any more.
     pub(crate) fn clear(&mut self) {
-        self.staged.clear();
+        self.drop_staged();
         self.durable.clear();
     }
 }

@@ -67,6 +67,7 @@ impl<'a> Stage<'a> {
             Operation::Claim { users, live_at } => self.claim(users, *live_at).map(Outcome::Claimed),
             Operation::Apply(change) => self.apply(*change).map(Outcome::Revoked),
             Operation::Purge { at_most } => self.purge(*at_most),
+            Operation::Trim { trim, at_most } => self.trim(trim, *at_most),
             Operation::Canary => {
                 self.put(keys::meta(Meta::Canary), Slice::from(self.now.0.to_be_bytes()));
                 Ok(Outcome::Done)
@@ -81,7 +82,7 @@ impl<'a> Stage<'a> {
 
     /// Whether it must not share a batch with those before it: it scans what only durable records show.
     pub(crate) fn begins_a_batch(operation: &Operation) -> bool {
-        matches!(operation, Operation::Apply(_) | Operation::Purge { .. })
+        matches!(operation, Operation::Apply(_) | Operation::Purge { .. } | Operation::Trim { .. })
     }
 
     /// Writes and syncs everything staged.

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use wickr_base::{Clock, DeviceId, Generation, Incarnation, MessageId, Rng, RoomId, Seq, UnixMillis};
 use wickr_store::queue::{
-    BackupDone, Disk, Entry, Followed, InboxItem, Membership, Operation, Place, PoolCount, QueueStore,
-    Rejected, Room, RoomNumber, Sink, StoreError, Usage,
+    BackupDone, Disk, Entry, Followed, InboxItem, Membership, Now, Operation, PendingRestore, Place,
+    PoolCount, QueueStore, Rejected, Room, RoomNumber, Sink, StoreError, StoreTime, Trim, Usage,
 };
 
 use crate::error::{OpenError, file};
 use crate::opening::{self, DirectoryLock};
 use crate::tables::Tables;
 use crate::writer::{Queue, Writer};
-use crate::{backup, reader, space};
+use crate::{adopting, backup, reader, space, trimmable};
 
 /// Where the store lies.
 #[derive(Clone, Debug)]
@@ -229,6 +229,11 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
 
     async fn answered(&self, device: DeviceId, id: MessageId) -> Result<Option<Place>, StoreError> {
         self.reading(move |tables, now| reader::answered(tables, now, device, id)).await
+    }
+
+    async fn trimmable(&self, at_most: usize) -> Result<Vec<Trim>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.reading(move |tables, _| trimmable::trimmable(tables, shared.now(), at_most)).await
     }
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {

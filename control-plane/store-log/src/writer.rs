@@ -247,6 +247,7 @@ fn makes_room(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::Purge { .. }
+            | Operation::Trim { .. }
             | Operation::Apply(_)
             | Operation::ClearInbox { .. }
             | Operation::MoveCursors(_)

@@ -18,8 +18,10 @@ mod time;
 
 pub use entry::{Entry, EntryKind, InboxItem, Membership, Place};
 pub use handshake::{At, Handshake, Next, Welcome};
-pub use limits::{MAX_INBOX, MAX_POOL, MAX_ROOMS_PER_USER, REMEMBERED};
-pub use operation::{Append, Change, CursorMove, DeviceRevision, Followed, Operation, PoolEntry, Publish};
+pub use limits::{KEPT_UNDELIVERED, MAX_INBOX, MAX_POOL, MAX_ROOMS_PER_USER, REMEMBERED};
+pub use operation::{
+    Append, Change, CursorMove, DeviceRevision, Followed, Operation, PoolEntry, Publish, Trim,
+};
 pub use outcome::{Claimed, ClaimedPackage, Outcome, PoolCount, Refused, Sequenced, StoreError};
 pub use port::{BackupDone, BatchReport, Completed, Disk, PendingRestore, QueueStore, Rejected, Sink, Usage};
 pub use room::{Room, RoomMeta, RoomNumber};

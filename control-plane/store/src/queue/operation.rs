@@ -41,6 +41,13 @@ pub enum Operation {
         /// How many at most.
         at_most: usize,
     },
+    /// Removes what [`super::QueueStore::trimmable`] found, at most that many entries.
+    Trim {
+        /// What.
+        trim: Trim,
+        /// How many entries at most.
+        at_most: usize,
+    },
     /// Writes the time, so that it can be read back: proof that the store stores.
     Canary,
 }
@@ -92,6 +99,20 @@ pub struct PoolEntry {
     pub package: Bytes,
     /// Its certificate's end, or its own where that is earlier.
     pub not_after: UnixMillis,
+}
+
+/// The beginning of a room's log that nobody needs any more. Cursors and time only go forward, so what was found once
+/// stays true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trim {
+    /// Which room.
+    pub room: RoomNumber,
+    /// The last entry that is not needed.
+    pub through: Seq,
+    /// The newest handshake among them that a member has not acknowledged: it is older than [`super::KEPT_UNDELIVERED`].
+    pub missed: Option<Seq>,
+    /// When nobody is in the room any more and all of it goes: devices that were still to get its end.
+    pub ended: Option<Vec<DeviceId>>,
 }
 
 /// Key packages of one device.

@@ -10,7 +10,7 @@ use wickr_base::{DeviceId, Generation, Incarnation, MessageId, RoomId, Seq, Unix
 
 use super::{
     Entry, Followed, InboxItem, Membership, Operation, Outcome, Place, PoolCount, Refused, Room, RoomNumber,
-    StoreError,
+    StoreError, Trim,
 };
 
 /// An operation that is done: its ticket, itself, and the answer.
@@ -151,6 +151,14 @@ pub trait QueueStore<T>: Send + Sync + Debug {
 
     /// The place that a handshake of that device and id got, for as long as it is remembered.
     async fn answered(&self, device: DeviceId, id: MessageId) -> Result<Option<Place>, StoreError>;
+
+    /// Rooms with entries that nobody needs any more: all members have acknowledged them, or they are older than
+    /// [`super::KEPT_UNDELIVERED`]; and rooms that have ended. At most that many rooms, and about as many old entries of
+    /// each are looked at.
+    async fn trimmable(&self, at_most: usize) -> Result<Vec<Trim>, StoreError> {
+        let _ = at_most;
+        Ok(Vec::new())
+    }
 
     /// The time of the newest canary.
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError>;

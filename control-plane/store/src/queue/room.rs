@@ -30,6 +30,9 @@ pub struct RoomMeta {
     pub revision: Seq,
     /// The newest entry's seq.
     pub head: Seq,
+    /// The newest handshake that is gone from the log although a member had not acknowledged it: who holds less can't
+    /// follow the group any more.
+    pub trimmed: Seq,
 }
 
 /// A room with those who are in it.
@@ -47,7 +50,17 @@ impl RoomMeta {
     /// A room that is about to begin with `next` at seq 1.
     pub fn begin(number: RoomNumber, id: RoomId, owner: UserId, next: Next) -> Self {
         let Next { generation, epoch, .. } = next;
-        Self { number, id, owner, generation, epoch, oldest: epoch, revision: Seq(0), head: Seq(0) }
+        Self {
+            number,
+            id,
+            owner,
+            generation,
+            epoch,
+            oldest: epoch,
+            revision: Seq(0),
+            head: Seq(0),
+            trimmed: Seq(0),
+        }
     }
 
     /// Whether an application message sealed in that epoch may enter: the current one or the two before, unless a

@@ -6,10 +6,12 @@
 mod clock;
 mod revisions;
 mod revocation;
+mod trimming;
 
 pub use clock::*;
 pub use revisions::*;
 pub use revocation::*;
+pub use trimming::*;
 
 use std::time::Duration;
 

@@ -37,12 +37,17 @@ macro_rules! queue_conformance {
             after_opening_nothing_is_removed_until_the_clock_has_stood
             a_revoked_device_is_due_for_removal_wherever_it_is
             a_revoked_device_can_not_come_back
-            a_person_has_at_most_so_many_live_rooms
-            a_log_is_read_in_bites
-            the_oldest_undelivered_entry_is_found
             a_device_signs_in_only_with_a_store_that_is_further_than_ever_seen
             what_a_device_notes_while_connected_counts_at_its_next_sign_in
             a_revoked_device_signs_in_with_no_store_at_all
+            what_all_members_have_acknowledged_is_removed_and_nothing_else
+            numbers_go_on_after_a_whole_log_was_removed
+            who_was_away_for_a_month_has_missed_what_is_gone_and_can_tell
+            a_removed_device_keeps_a_log_until_it_has_its_end_or_a_month_has_passed
+            a_room_that_nobody_is_in_goes_as_a_whole
+            a_person_has_at_most_so_many_live_rooms
+            a_log_is_read_in_bites
+            the_oldest_undelivered_entry_is_found
             everything_is_there_after_opening_again
         }
     };

@@ -35,6 +35,8 @@ pub enum Step {
     Revoke(usize),
     /// Something expired is removed.
     Purge(usize),
+    /// What nobody needs any more is removed, so many entries of so many rooms.
+    Trim(usize),
     /// Minutes pass.
     Wait(u16),
     /// The store is opened again.
@@ -61,6 +63,7 @@ pub fn steps(at_most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (person.clone(), 1..9_u64).prop_map(|(by, revision)| Step::Note(by, revision)),
         1 => person.prop_map(Step::Revoke),
         2 => (0..5_usize).prop_map(Step::Purge),
+        3 => (1..9_usize).prop_map(Step::Trim),
         3 => (0..60_u16).prop_map(Step::Wait),
         1 => Just(Step::Wait(31 * 24 * 60)),
         1 => Just(Step::Reopen),
@@ -159,6 +162,10 @@ fn operations(
             vec![Operation::Apply(Change { followed, revoked: Some(world.device(*by)) })]
         }
         Step::Purge(at_most) => vec![Operation::Purge { at_most: *at_most }],
+        Step::Trim(at_most) => {
+            let found = model.read(model.store().trimmable(*at_most));
+            found.into_iter().map(|trim| Operation::Trim { trim, at_most: *at_most }).collect()
+        }
         Step::Wait(_) | Step::Reopen => Vec::new(),
     }
 }
@@ -192,6 +199,9 @@ fn same(world: &World, subject: &Driver, model: &Driver, at: usize, step: &Step)
     assert_eq!(subject.read(s.rooms_with_removals()), model.read(m.rooms_with_removals()), "{place}");
     assert_eq!(subject.read(s.followed()), model.read(m.followed()), "{place}");
     assert_eq!(subject.read(s.usage()), model.read(m.usage()), "{place}");
+    for at_most in [1, 5, 1000] {
+        assert_eq!(subject.read(s.trimmable(at_most)), model.read(m.trimmable(at_most)), "{place}");
+    }
     let oldest: Option<UnixMillis> = model.read(m.oldest_undelivered());
     assert_eq!(subject.read(s.oldest_undelivered()), oldest, "{place}");
 }

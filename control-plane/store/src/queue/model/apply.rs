@@ -37,6 +37,7 @@ impl State {
             Operation::Claim { users, live_at } => Ok(Outcome::Claimed(self.claim(users, *live_at))),
             Operation::Apply(change) => Ok(self.change(*change)),
             Operation::Purge { at_most } => Ok(self.purge(*at_most)),
+            Operation::Trim { trim, at_most } => Ok(self.trim(trim, *at_most)),
             Operation::Canary => {
                 self.canary = Some(self.time);
                 Ok(Outcome::Done)
@@ -308,7 +309,7 @@ impl State {
             match due.1 {
                 Thing::Entry(number, seq) => {
                     if let Some(room) = self.rooms.get_mut(&number) {
-                        room.log.remove(&seq);
+                        room.remove(seq);
                     }
                 }
                 Thing::Welcome(number, generation, epoch) => {

@@ -2,6 +2,7 @@
 
 mod apply;
 mod read;
+mod trim;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ struct RoomRecord {
     removals: BTreeSet<DeviceId>,
     state: Bytes,
     log: BTreeMap<Seq, Entry>,
+    /// Removed entries at the head of the log, whose numbers stay known.
+    husks: BTreeSet<Seq>,
 }
 
 #[derive(Clone, Copy)]
@@ -142,6 +145,7 @@ impl RoomRecord {
             removals: BTreeSet::new(),
             state: Bytes::new(),
             log: BTreeMap::new(),
+            husks: BTreeSet::new(),
         }
     }
 }

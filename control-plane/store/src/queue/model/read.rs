@@ -8,7 +8,7 @@ use wickr_base::{DeviceId, Generation, Incarnation, MessageId, RoomId, Seq, Unix
 
 use super::super::{
     BackupDone, Disk, Entry, Followed, InboxItem, Membership, Operation, Place, PoolCount, QueueStore,
-    Rejected, Room, RoomNumber, StoreError, Usage,
+    Rejected, Room, RoomNumber, StoreError, Trim, Usage,
 };
 use super::{ModelStore, State, Submitted};
 
@@ -152,6 +152,11 @@ impl<T: Send + 'static> QueueStore<T> for ModelStore<T> {
         self.now();
         let answer = self.state.lock().answered(device, Submitted::Handshake, id);
         Ok(answer.map(|sequenced| sequenced.place))
+    }
+
+    async fn trimmable(&self, at_most: usize) -> Result<Vec<Trim>, StoreError> {
+        self.now();
+        Ok(self.state.lock().trimmable(at_most))
     }
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {
