@@ -4,16 +4,17 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use prost::Message as _;
 use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::{self, Message};
 use wickr_base::Seq;
 use wickr_store::queue::RoomNumber;
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Challenge, ClientFrame, Goodbye as WireGoodbye, client_frame, relay_frame, reply};
 
+use crate::connect::{BEFORE_SIGN_IN, Socket};
 use crate::frames;
 use crate::outbox::{Connection, Goodbye, Outgoing, Who};
 use crate::refusal::Refusal;
@@ -42,7 +43,7 @@ pub(crate) struct Place {
 pub(crate) struct Session {
     pub(crate) relay: Arc<Relay>,
     pub(crate) shared: Arc<Connection>,
-    pub(crate) socket: WebSocket,
+    pub(crate) socket: Socket,
     pub(crate) nonce: [u8; 32],
     pub(crate) who: Option<Who>,
     pub(crate) places: HashMap<RoomNumber, Place>,
@@ -65,7 +66,7 @@ pub(crate) struct Session {
 /// The connection is over; nothing more can be said.
 pub(crate) struct Over;
 
-pub(crate) async fn run(relay: Arc<Relay>, socket: WebSocket) {
+pub(crate) async fn run(relay: Arc<Relay>, socket: Socket) {
     let shared = Connection::new(relay.ticks());
     relay.live.open(&shared);
     let nonce = relay.rng.bytes();
@@ -218,10 +219,10 @@ impl Session {
     }
 
     /// Takes in a message and those that have come with it.
-    async fn read_burst(&mut self, first: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
+    async fn read_burst(&mut self, first: Option<tungstenite::Result<Message>>) -> Result<(), Over> {
         let mut next = first;
         for _ in 0..BURST {
-            let Some(Ok(message)) = next else { return Err(Over) };
+            let Some(Ok(message)) = next else { return self.read_no_more().await };
             self.read(message).await?;
             if !self.waiting.is_empty() {
                 return Ok(());
@@ -231,15 +232,24 @@ impl Session {
                 None => return Ok(()),
             }
         }
-        let Some(Ok(message)) = next else { return Err(Over) };
+        let Some(Ok(message)) = next else { return self.read_no_more().await };
         self.read(message).await
+    }
+
+    /// The connection is over; a stranger who said too much is told why.
+    async fn read_no_more(&mut self) -> Result<(), Over> {
+        if self.socket.get_ref().is_used_up() {
+            let refusal = Refusal::too_large("what is said before signing in", BEFORE_SIGN_IN);
+            return self.break_off(refusal).await;
+        }
+        Err(Over)
     }
 
     async fn read(&mut self, message: Message) -> Result<(), Over> {
         self.shared.hear(self.relay.ticks());
         let bytes = match message {
             Message::Binary(bytes) => bytes,
-            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(()),
             Message::Close(_) => return Err(Over),
             Message::Text(_) => return self.break_off(Refusal::malformed("a text message")).await,
         };
@@ -272,7 +282,13 @@ impl Session {
                 self.acknowledge(&acknowledge, &who);
                 if request == 0 { Ok(()) } else { self.done(request).await }
             }
-            (Body::Authenticate(proof), _) => self.authenticate(request, proof).await,
+            (Body::Authenticate(proof), _) => {
+                self.authenticate(request, proof).await?;
+                if self.who.is_some() {
+                    self.socket.get_mut().open();
+                }
+                Ok(())
+            }
             (Body::Resume(resume), Some(who)) => self.resume(request, resume, &who).await,
             (body, Some(who)) => {
                 self.waiting.push_back((request, body, who));

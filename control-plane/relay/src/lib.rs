@@ -44,6 +44,7 @@ mod submit;
 mod sweep;
 mod ticket;
 mod trouble;
+mod wicket;
 
 pub use backup::{BackupError, backup_running};
 pub use config::{RelayConfig, RelaySection};

@@ -8,6 +8,7 @@ mod troubled;
 
 mod copies;
 mod delivery;
+mod door;
 mod handshakes;
 mod messages;
 mod operations;
