@@ -4,7 +4,7 @@
 //! from the log. Entries of one room in one batch go out as one frame, encoded once and shared by all who get it;
 //! only those who sent some of them get a frame of their own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -149,7 +149,18 @@ impl Fanout {
             live.online.retain(|(device, _)| !devices(&change.left).any(|left| left == *device));
             online
         };
+        let invited: HashSet<DeviceId> = match handshake.kind {
+            EntryKind::GenerationStarted => sequenced.inbox.iter().map(|(device, _)| *device).collect(),
+            _ => HashSet::new(),
+        };
         for (device, connection) in &online {
+            // Who is told of a new group before it is invited to it would begin to mend the room.
+            if invited.contains(device) {
+                if connection.note_inbox_before(room.number) {
+                    self.wake.push(Arc::clone(connection));
+                }
+                continue;
+            }
             self.meters.delivered.inc();
             let entries =
                 Outgoing::Entries { room: room.number, first: seq, last: seq, frame: frame.clone() };

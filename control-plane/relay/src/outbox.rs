@@ -134,6 +134,14 @@ impl Connection {
         !std::mem::replace(&mut inner.notified, true)
     }
 
+    /// The same, and what comes next of that room comes after it: from the log.
+    pub(crate) fn note_inbox_before(&self, room: RoomNumber) -> bool {
+        let mut inner = self.inner.lock();
+        inner.filled.inbox = true;
+        inner.filled.missed.insert(room);
+        !std::mem::replace(&mut inner.notified, true)
+    }
+
     /// Ends the connection after what is in the outbox; the first reason stays.
     pub(crate) fn end(&self, code: ProblemCode, detail: impl Into<String>) {
         let wake = {

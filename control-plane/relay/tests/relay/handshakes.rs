@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use wickr_base::{Generation, MessageId, SystemRng};
 use wickr_e2ee::Invited;
-use wickr_wire::relay::{FetchRoster, NextGeneration, client_frame, reply};
+use wickr_wire::relay::{FetchRoster, NextGeneration, client_frame, relay_frame, reply};
 
 use crate::device::{Device, Seen};
 use crate::running::Running;
@@ -136,6 +136,11 @@ async fn a_next_generation_takes_over_and_the_second_to_try_is_told_so() {
     assert_eq!((refusal.code.as_str(), refusal.generation), ("stale-generation", 1));
     alice.rooms.insert(room.clone(), fresh);
     assert_eq!(alice.take_in_until(&room, 3).await, [Seen::Started]);
+    bob.caught_up().await;
+    let first = [bob.receive().await.unwrap(), bob.receive().await.unwrap()];
+    let in_order = matches!(&first, [relay_frame::Body::Inbox(_), relay_frame::Body::Deliver(_)]);
+    assert!(in_order, "the Welcome comes before the entry that it leads to: {first:?}");
+    bob.pending.extend(first);
     assert_eq!(bob.take_in_until(&room, 3).await, [Seen::Started]);
     bob.join(&room).await;
     bob.send(&room, "a fresh start").await.unwrap();
