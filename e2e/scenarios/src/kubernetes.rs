@@ -34,6 +34,16 @@ impl Kubernetes {
         finish(self.cluster.kubectl().args(arguments), None)
     }
 
+    /// Types a line into a shell in `folder`, where `kubectl` is the cluster's; gives what it printed.
+    pub fn shell(&self, line: &str, folder: &Path) -> Result<String> {
+        let kubectl = self.cluster.kubectl();
+        let programs = Path::new(kubectl.get_program()).parent().context("kubectl is in no folder")?;
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", line]).current_dir(folder).env("PATH", path);
+        finish(shell.env("KUBECONFIG", self.cluster.kubeconfig()), None)
+    }
+
     /// Applies a file or a folder, as a person would.
     pub fn apply_path(&self, path: &Path) -> Result<String> {
         self.run(&["apply", "--server-side", "-f", &path.display().to_string()])

@@ -1,10 +1,14 @@
 //! The demo's story and what the level 3 and 4 tests share: people, a browser, a tap, searches, faults.
 
 pub mod browser;
+pub mod device;
 pub mod faults;
 pub mod forward;
 pub mod frames;
+pub mod handbook;
 pub mod kubernetes;
+pub mod ledger;
+pub mod load;
 pub mod monitoring;
 pub mod people;
 pub mod programs;

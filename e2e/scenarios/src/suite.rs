@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use wickr_cluster::progress::step;
+use wickr_cluster::progress::{say, step};
 use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service};
 
 use crate::browser::Browser;
+use crate::device::{Device, Entrance};
 use crate::kubernetes::{Condition, Kubernetes, Place};
 use crate::people::Person;
 use crate::programs::{Built, Programs};
@@ -82,10 +83,24 @@ impl Suite {
         Ok(Self { kubernetes, keycloak, programs, home, runtime })
     }
 
-    /// Removes cluster, provider and profiles.
+    /// Plays on a cluster of its own and takes it down, whatever comes of it. With `WICKR_KEEP` in the environment all
+    /// is left as it is, to look at.
+    pub fn play(name: &str, play: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
+        let suite = Self::up(name)?;
+        let taken_down = TakenDown(name);
+        let outcome = play(&suite);
+        if std::env::var_os("WICKR_KEEP").is_some() {
+            std::mem::forget(taken_down);
+        }
+        outcome
+    }
+
+    /// Removes cluster and profiles, and the provider with the last cluster.
     pub fn down(name: &str) -> Result<()> {
         Cluster::down(name)?;
-        Service::down(PROVIDER_HOST)?;
+        if Cluster::list()?.is_empty() {
+            Service::down(PROVIDER_HOST)?;
+        }
         let home = home(name);
         if home.exists() {
             fs::remove_dir_all(&home).with_context(|| format!("removing {}", home.display()))?;
@@ -130,13 +145,27 @@ impl Suite {
     /// Signs a person in: starts `wickr login` and finishes it at the provider's pages.
     pub fn sign_in(&self, person: &Person) -> Result<()> {
         let waiting = person.login(&self.join()?)?;
-        let ca = fs::read(self.keycloak.ca()).context("reading the provider's CA")?;
-        let browser = Browser::new(&ca, PROVIDER_HOST, self.keycloak.address())?;
+        let browser = self.browser()?;
         let password = format!("{}-demo-password", person.name);
         self.runtime
             .block_on(browser.sign_in(&waiting.url, &person.name, &password))
             .with_context(|| format!("{} at the identity provider", person.name))?;
         waiting.finish().map(drop)
+    }
+
+    /// A new device of a person, by the client library in this process, signed in at the provider's pages and connected.
+    pub async fn device(&self, person: &str, device: &str) -> Result<Device> {
+        let entrance = Entrance {
+            join: &self.join()?,
+            host: (HOSTNAME, IpAddr::V4(self.kubernetes.cluster().node_ip())),
+            browser: self.browser()?,
+        };
+        Device::sign_in(person, device, &self.home, entrance).await
+    }
+
+    fn browser(&self) -> Result<Browser> {
+        let ca = fs::read(self.keycloak.ca()).context("reading the provider's CA")?;
+        Browser::new(&ca, PROVIDER_HOST, self.keycloak.address())
     }
 
     /// Where a service listens for clients.
@@ -169,6 +198,17 @@ impl Suite {
         let metadata = json!({"name": "idp-ca", "namespace": namespace});
         let data = json!({"ca.crt": ca});
         Ok(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}).to_string())
+    }
+}
+
+/// Takes its cluster down when dropped, also when a test panics.
+struct TakenDown<'a>(&'a str);
+
+impl Drop for TakenDown<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = Suite::down(self.0) {
+            say(&format!("{} can't be removed: {error:#}", self.0));
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 mod status;
 
 use anyhow::Context as _;
-use wickr_cluster::Teardown;
 use wickr_scenarios::suite::Suite;
 
 const CLUSTER: &str = "status";
@@ -13,18 +12,14 @@ const CLUSTER: &str = "status";
 #[test]
 fn status_tells_what_is_wrong_and_that_it_is_well_again() {
     rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
-    let suite = Suite::up(CLUSTER).unwrap();
-    let teardown = Teardown(suite.kubernetes.cluster().clone());
-    let (headquarters, outpost) = std::thread::scope(|scope| {
-        let outpost = scope.spawn(|| status::outpost(&suite));
-        (status::headquarters(&suite), outpost.join().unwrap())
-    });
-    let outcome = outpost.context("the outpost").and_then(|()| {
+    let outcome = Suite::play(CLUSTER, |suite| {
+        let (headquarters, outpost) = std::thread::scope(|scope| {
+            let outpost = scope.spawn(|| status::outpost(suite));
+            (status::headquarters(suite), outpost.join().unwrap())
+        });
+        outpost.context("the outpost")?;
         let (alice, room) = headquarters.context("headquarters")?;
-        status::the_provider_goes_away(&suite, &alice, &room).context("the provider goes away")
+        status::the_provider_goes_away(suite, &alice, &room).context("the provider goes away")
     });
-    if std::env::var_os("WICKR_KEEP").is_some() {
-        std::mem::forget(teardown);
-    }
     outcome.unwrap();
 }

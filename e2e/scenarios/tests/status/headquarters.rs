@@ -20,9 +20,9 @@ const OWNED: &str = "serviceaccounts,secrets,configmaps,services,networkpolicies
 const ROLE: &str = "wickr-operator-wickr-system";
 const ACCOUNT: &str = "system:serviceaccount:wickr-system:wickr-operator";
 
-struct Headquarters<'a> {
+pub(super) struct Headquarters<'a> {
     suite: &'a Suite,
-    network: Told<'a>,
+    pub(super) network: Told<'a>,
     provider: Told<'a>,
 }
 
@@ -43,12 +43,13 @@ pub(crate) fn play(suite: &Suite) -> Result<(Person, String)> {
     hq.wrong_specs().context("wrong specs")?;
     hq.a_provider_that_nobody_answers_at().context("an unreachable provider")?;
     hq.a_missing_right().context("a missing right")?;
+    hq.a_volume_that_cannot_grow().context("a volume that can't grow")?;
     hq.a_network_that_is_made_again(&alice, &room).context("a network that is made again")?;
     Ok((alice, room))
 }
 
 impl Headquarters<'_> {
-    fn kubernetes(&self) -> &Kubernetes {
+    pub(super) fn kubernetes(&self) -> &Kubernetes {
         &self.suite.kubernetes
     }
 

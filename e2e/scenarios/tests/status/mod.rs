@@ -4,6 +4,7 @@ mod headquarters;
 mod outpost;
 mod provider;
 mod stage;
+mod storage;
 
 pub(crate) use headquarters::play as headquarters;
 pub(crate) use outpost::play as outpost;
