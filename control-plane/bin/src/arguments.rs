@@ -1,5 +1,6 @@
 //! What `wickr-server` can be told on its command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,16 +63,30 @@ pub(crate) struct Config {
 pub(crate) struct Backup {
     #[command(flatten)]
     pub(crate) config: Config,
-    /// Directory that the copy is written to; made if it isn't there
+    /// Directory that the copy is written to, made if it isn't there; - writes it to standard output
     #[arg(long, value_name = "DIR")]
-    pub(crate) to: PathBuf,
+    pub(crate) to: Place,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     #[command(flatten)]
     pub(crate) config: Config,
-    /// Directory that `backup` wrote
+    /// Directory that `backup` wrote; - reads the copy from standard input
     #[arg(long, value_name = "DIR")]
-    pub(crate) from: PathBuf,
+    pub(crate) from: Place,
+}
+
+/// Where a copy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Directory(PathBuf),
+    /// Standard input or output.
+    Stream,
+}
+
+impl From<OsString> for Place {
+    fn from(text: OsString) -> Self {
+        if text == "-" { Self::Stream } else { Self::Directory(text.into()) }
+    }
 }

@@ -9,9 +9,10 @@ use crate::which::Which;
 
 /// Says which service it is for, or what is wrong.
 pub(crate) fn run(config: &Path) -> Result<()> {
-    let (service, domain) = match Which::read(config)? {
-        Which::Relay(config) => ("relay", config.domain),
-        Which::Sso(config) => ("sso", config.domain),
+    let which = Which::read(config)?;
+    let domain = match &which {
+        Which::Relay(config) => &config.domain,
+        Which::Sso(config) => &config.domain,
     };
-    start::say(&format!("{} is a configuration of {service} in {domain}", config.display()))
+    start::say(&format!("{} is a configuration of {} in {domain}", config.display(), which.service()))
 }

@@ -3,7 +3,7 @@
 mod arguments;
 mod backup;
 mod check;
-
+mod passing;
 mod relay;
 mod restore;
 mod sso;

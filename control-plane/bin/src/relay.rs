@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use wickr_base::{SystemClock, SystemRng};
-use wickr_relay::{OpenFailed, Opening, RelayConfig, Surroundings, Ticket, bind};
+use wickr_relay::{OpenFailed, Opening, Surroundings, Ticket, bind};
 use wickr_store::queue::QueueStore;
 use wickr_store_log::{LogStore, Settings};
 
 use crate::start;
+use crate::which::Which;
 
 /// Runs until told to stop by a signal.
 pub(crate) fn run(config: &Path) -> Result<()> {
-    let config = RelayConfig::read(config)?;
+    let config = match Which::read(config)? {
+        Which::Relay(config) => config,
+        other => return Err(other.not_for("relay", config)),
+    };
     start::runtime()?.block_on(async {
         let surroundings = Surroundings {
             store: Box::new(embedded),

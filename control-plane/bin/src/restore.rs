@@ -1,31 +1,52 @@
 //! `wickr-server restore`: the copy becomes a new incarnation of the store.
 
+use std::io;
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use wickr_base::{SystemClock, SystemRng};
 use wickr_store_sql::DATABASE;
 
-use crate::arguments::Restore;
-use crate::start;
+use crate::arguments::{Place, Restore};
+use crate::passing::Passing;
 use crate::which::Which;
+use crate::{backup, start};
 
 /// Puts the copy in place and says what to do next.
 pub(crate) fn run(arguments: &Restore) -> Result<()> {
-    match Which::read(&arguments.config.config)? {
+    let which = Which::read(&arguments.config.config)?;
+    match &arguments.from {
+        Place::Directory(from) => read(&which, from),
+        Place::Stream => {
+            let passing = Passing::make(which.data())?;
+            passing.take(backup::file(&which), &mut io::stdin().lock())?;
+            read(&which, passing.directory())
+        }
+    }
+}
+
+fn read(which: &Which, from: &Path) -> Result<()> {
+    match which {
         Which::Relay(config) => {
-            let done = wickr_store_log::restore(&arguments.from, &config.data, &SystemRng, &SystemClock::new())
+            let done = wickr_store_log::restore(from, &config.data, &SystemRng, &SystemClock::new())
                 .context("restoring the relay")?;
-            let next = if done.in_place {
-                "in place: start the relay"
-            } else {
-                "takes effect when the relay starts again"
-            };
-            start::say(&format!("{} records, incarnation {}; {next}", done.records, done.incarnation))
+            let (next, limit) =
+                (next("the relay", done.in_place), if done.in_place { "" } else { " within 15 minutes" });
+            start::say(&format!("{} records, incarnation {}; {next}{limit}", done.records, done.incarnation))
         }
         Which::Sso(config) => {
-            start::runtime()?
-                .block_on(wickr_store_sql::restore(&arguments.from.join(DATABASE), &config.data, &SystemRng))
+            let done = start::runtime()?
+                .block_on(wickr_store_sql::restore(&from.join(DATABASE), &config.data, &SystemRng))
                 .context("restoring sign-in")?;
-            start::say("in place: start sso")
+            start::say(&format!("incarnation {}; {}", done.incarnation, next("sso", done.in_place)))
         }
+    }
+}
+
+fn next(service: &str, in_place: bool) -> String {
+    if in_place {
+        format!("in place: start {service}")
+    } else {
+        format!("takes effect when {service} starts again")
     }
 }

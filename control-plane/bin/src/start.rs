@@ -49,6 +49,11 @@ pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(std::io::stdout(), "{line}").context("writing the result")
 }
 
+/// The same where standard output carries something else.
+pub(crate) fn note(line: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "{line}").context("writing the result")
+}
+
 /// Why the program ends.
 pub(crate) fn say_last(error: &anyhow::Error) {
     let _closed = writeln!(std::io::stderr(), "{error:#}");

@@ -1,8 +1,10 @@
 //! Which service a configuration file is for: the one whose section it has.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use serde::de::IgnoredAny;
 use wickr_relay::RelayConfig;
 use wickr_sso::SsoConfig;
 
@@ -15,11 +17,39 @@ pub(crate) enum Which {
 }
 
 impl Which {
+    /// What it configures.
+    pub(crate) fn service(&self) -> &'static str {
+        match self {
+            Self::Relay(_) => "relay",
+            Self::Sso(_) => "sso",
+        }
+    }
+
+    /// That somebody starts another service with it.
+    pub(crate) fn not_for(&self, service: &str, file: &Path) -> anyhow::Error {
+        anyhow!(
+            "\"{}\" configures {}, not {service}; start it with wickr-server {}",
+            file.display(),
+            self.service(),
+            self.service()
+        )
+    }
+
+    /// Where its store is.
+    pub(crate) fn data(&self) -> &Path {
+        match self {
+            Self::Relay(config) => &config.data,
+            Self::Sso(config) => &config.data,
+        }
+    }
+
     /// Reads the file; an error is the one of the service that its section names.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("reading \"{}\"", file.display()))?;
-        if text.lines().any(|line| line.starts_with("sso:")) {
+        let sections: BTreeMap<String, IgnoredAny> =
+            serde_yaml::from_str(&text).with_context(|| format!("reading \"{}\"", file.display()))?;
+        if sections.contains_key("sso") {
             return Ok(Self::Sso(SsoConfig::read(file)?));
         }
         Ok(Self::Relay(RelayConfig::read(file)?))

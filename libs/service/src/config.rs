@@ -29,7 +29,7 @@ pub struct Config<S> {
     #[serde(default = "default_drain")]
     pub drain: Lifetime,
     /// What only this service is told; in the file it is named like the service.
-    #[serde(alias = "relay", alias = "sso", alias = "retention", alias = "federation", alias = "bots")]
+    #[serde(rename = "relay", alias = "sso")]
     pub service: S,
 }
 
@@ -171,6 +171,10 @@ relay: {sso: 'https://sso:9443'}
         assert!(error.contains("sos"), "{error}");
         let error = read(&GOOD.replace("root:", "rot:")).unwrap_err().to_string();
         assert!(error.contains("rot"), "{error}");
+        for no_service in ["service", "bots"] {
+            let error = read(&GOOD.replace("relay:", &format!("{no_service}:"))).unwrap_err().to_string();
+            assert!(error.contains(no_service), "{error}");
+        }
     }
 
     #[test]
