@@ -133,9 +133,10 @@ async fn people_talk_by_commands_and_read_along_while_they_send() {
         assert_eq!(bob.asks(&["status"])["connection"]["state"], "online");
         assert_eq!(bob.asks(&["room", "members", "ops"])["members"].as_array().unwrap().len(), 2);
 
-        // A second reader goes through the first, shows only what nobody has read, and goes on by itself when the
-        // first is killed.
-        let second = bob.goes_on(&["read", "ops", "--follow"]);
+        // A second reader goes through the first, shows what comes while both are there, and goes on by itself when
+        // the first is killed.
+        let second = bob.goes_on(&["read", "ops", "--follow", "--last", "1"]);
+        assert_eq!(second.next()["text"], "come in", "it has begun");
         alice.asks(&["send", "ops", "both"]);
         assert_eq!((&reading.next()["text"], &second.next()["text"]), (&"both".into(), &"both".into()));
         reading.kill();
