@@ -89,10 +89,38 @@ pub enum UnlockError {
     /// An empty passphrase.
     #[error("the passphrase is empty")]
     Empty,
+    /// A passphrase that is soon guessed.
+    #[error("the passphrase has fewer than {least} characters")]
+    Short {
+        /// How many it takes.
+        least: usize,
+    },
+    /// `unlock.json` asks for work that no version of this program would.
+    #[error(
+        "\"unlock.json\" asks for {0}, which this program never does: it was damaged, or changed by somebody"
+    )]
+    Costs(&'static str),
+    /// Something else stands where the key file should.
+    #[error("the key file \"{}\" is no file of a key", path.display())]
+    NoKeyFile {
+        /// Where.
+        path: PathBuf,
+    },
     /// argon2 refused its parameters.
     #[error("deriving the store key from the passphrase ({0})")]
     Derive(argon2::Error),
 }
+
+/// What a passphrase costs to try: RFC 9106's second choice is made, and what lies around it is read.
+const MEMORY_KIB: std::ops::RangeInclusive<u32> = 19 * 1024..=1024 * 1024;
+const PASSES: std::ops::RangeInclusive<u32> = 1..=16;
+const LANES: std::ops::RangeInclusive<u32> = 1..=16;
+const SALT_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+
+const LEAST_PASSPHRASE: usize = 8;
+
+/// A key file has 63 bytes.
+const MOST_KEY_FILE: u64 = 1024;
 
 const KEY_FILE_HEAD: &str = "wickr store key v1 ";
 
@@ -101,6 +129,9 @@ impl Unlock {
     pub fn create(profile: &Profile, with: &UnlockWith, rng: &dyn Rng) -> Result<StoreKey, UnlockError> {
         let (unlock, key) = match with {
             UnlockWith::Passphrase(passphrase) => {
+                if (1..LEAST_PASSPHRASE).contains(&passphrase.expose().chars().count()) {
+                    return Err(UnlockError::Short { least: LEAST_PASSPHRASE });
+                }
                 let salt: [u8; 16] = rng.bytes();
                 let unlock = Self::Passphrase {
                     salt: STANDARD.encode(salt),
@@ -168,6 +199,15 @@ fn derive(
     if passphrase.expose().is_empty() {
         return Err(UnlockError::Empty);
     }
+    let sane = [
+        (MEMORY_KIB.contains(&memory_kib), "another amount of memory"),
+        (PASSES.contains(&passes), "another number of passes"),
+        (LANES.contains(&lanes), "another number of lanes"),
+        (SALT_BYTES.contains(&salt.len()), "a salt of another length"),
+    ];
+    if let Some((_, what)) = sane.iter().find(|(is_sane, _)| !is_sane) {
+        return Err(UnlockError::Costs(what));
+    }
     let params = Params::new(memory_kib, passes, lanes, Some(32)).map_err(UnlockError::Derive)?;
     let mut key = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -193,6 +233,11 @@ fn key_file(path: PathBuf, rng: &dyn Rng) -> Result<(Unlock, StoreKey), UnlockEr
 
 fn read_key(path: &Path) -> Result<StoreKey, UnlockError> {
     let failed = |source| UnlockError::File { doing: "reading the key file", path: path.to_owned(), source };
+    // Asked before it is opened: a pipe would wait for a writer, a device give bytes without end.
+    let found = std::fs::metadata(path).map_err(failed)?;
+    if !found.is_file() || found.len() > MOST_KEY_FILE {
+        return Err(UnlockError::NoKeyFile { path: path.to_owned() });
+    }
     let mut file = OpenOptions::new().read(true).open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -241,6 +286,47 @@ mod tests {
         assert_ne!(unlock.key(&with("battery staple")).unwrap().expose(), key.expose());
         assert!(matches!(unlock.key(&UnlockWith::Nothing), Err(UnlockError::PassphraseNeeded)));
         assert!(matches!(unlock.key(&with("")), Err(UnlockError::Empty)));
+    }
+
+    #[test]
+    fn a_short_passphrase_is_not_taken_for_a_new_store() {
+        let (_folder, profile) = profile();
+        let with = |text: &str| UnlockWith::Passphrase(Secret::new(text.to_owned()));
+        let refused = Unlock::create(&profile, &with("sieben7"), &SeededRng::new(1));
+        assert!(matches!(refused, Err(UnlockError::Short { least: 8 })));
+        assert!(!profile.unlock().exists());
+        assert!(matches!(Unlock::create(&profile, &with(""), &SeededRng::new(1)), Err(UnlockError::Empty)));
+        Unlock::create(&profile, &with("acht acht"), &SeededRng::new(1)).unwrap();
+    }
+
+    #[test]
+    fn costs_that_nobody_set_are_not_paid() {
+        let salt = STANDARD.encode([1; 16]);
+        let unlock =
+            |memory_kib, passes, lanes| Unlock::Passphrase { salt: salt.clone(), memory_kib, passes, lanes };
+        let with = UnlockWith::Passphrase(Secret::new("correct horse".to_owned()));
+        for changed in [
+            unlock(u32::MAX, 3, 4),
+            unlock(8, 3, 1),
+            unlock(64 * 1024, u32::MAX, 4),
+            unlock(64 * 1024, 0, 4),
+            unlock(64 * 1024, 3, 1 << 20),
+            Unlock::Passphrase { salt: String::new(), memory_kib: 64 * 1024, passes: 3, lanes: 4 },
+        ] {
+            assert!(matches!(changed.key(&with), Err(UnlockError::Costs(_))), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_small_file_is_read_as_a_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let big = folder.path().join("big");
+        std::fs::write(&big, vec![b'x'; 2048]).unwrap();
+        std::fs::set_permissions(&big, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for path in [PathBuf::from("/dev/zero"), folder.path().to_owned(), big] {
+            let unlock = Unlock::KeyFile { path };
+            assert!(matches!(unlock.key(&UnlockWith::Nothing), Err(UnlockError::NoKeyFile { .. })));
+        }
     }
 
     #[test]
