@@ -11,6 +11,9 @@ pub struct RelayAnswer {
     pub document: u64,
     /// The record that is written, synced and read back every 10 s.
     pub canary: Check,
+    /// Hearing of revocations from sso; while that fails it lets nobody new in.
+    #[serde(default)]
+    pub changes: Option<Check>,
     /// Its volume.
     #[serde(default)]
     pub disk: Option<Disk>,
@@ -80,7 +83,13 @@ pub struct Check {
     /// What went wrong.
     #[serde(default)]
     pub error: Option<String>,
+    /// The code of the problem, where the service tells it (docs/reference/problems.md).
+    #[serde(default)]
+    pub code: Option<String>,
 }
+
+/// The problem code of a store without space.
+pub const STORAGE_FULL: &str = "storage-full";
 
 /// A volume's figures, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,5 +152,19 @@ mod tests {
         let answer: RelayAnswer =
             serde_json::from_str(r#"{"document":null,"canary":{"ok":true,"at":null,"error":null}}"#).unwrap();
         assert_eq!(answer.document, 0);
+    }
+
+    #[test]
+    fn a_relay_tells_whether_it_hears_of_revocations_and_which_problem_its_store_has() {
+        let said = r#"{"document":1,"canary":{"ok":false,"at":null,"error":"no space","code":"storage-full"},
+            "changes":{"ok":false,"at":"2026-01-02T00:00:00Z","error":"sso has not answered","applied":7}}"#;
+        let answer: RelayAnswer = serde_json::from_str(said).unwrap();
+        assert_eq!(answer.canary.code.as_deref(), Some(STORAGE_FULL));
+        assert_eq!(answer.changes.unwrap().error.as_deref(), Some("sso has not answered"));
+    }
+
+    #[test]
+    fn the_code_of_a_full_store_is_the_one_in_the_table_of_problems() {
+        assert_eq!(STORAGE_FULL, wickr_wire::ProblemCode::StorageFull.as_str());
     }
 }

@@ -120,7 +120,11 @@ fn a_relay_that_hears_nothing_of_revocations_says_so_and_where_to_look() {
     let text = message(&status, condition::RELAY);
     assert!(text.contains("lets nobody new in: it broke. Next: see condition SsoReady"), "{text}");
     world.relay_answer().changes = None;
-    assert_eq!(told(&world.report(None), condition::RELAY), "True CanaryRead", "an older relay tells nothing");
+    assert_eq!(
+        told(&world.report(None), condition::RELAY),
+        "True CanaryRead",
+        "an older relay tells nothing"
+    );
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Ask for Services {
             (Answer::Relay(before), Answer::Relay(after)) => {
                 let fixed = |answer: &RelayAnswer| RelayAnswer {
                     canary: timeless(&answer.canary),
+                    changes: answer.changes.as_ref().map(timeless),
                     disk: None,
                     ..answer.clone()
                 };
@@ -137,8 +138,8 @@ mod tests {
     use super::*;
 
     fn relay(at: i64, ok: bool) -> Answer {
-        let canary = Check { ok, at: Some(UnixMillis(at)), error: None };
-        Answer::Relay(RelayAnswer { document: 1, canary, disk: None })
+        let canary = Check { ok, at: Some(UnixMillis(at)), ..Check::default() };
+        Answer::Relay(RelayAnswer { document: 1, canary, changes: None, disk: None })
     }
 
     #[test]
@@ -147,5 +148,19 @@ mod tests {
         assert!(!services.is_news(&relay(1, true), &relay(2, true)));
         assert!(services.is_news(&relay(2, true), &relay(2, true)));
         assert!(services.is_news(&relay(2, true), &relay(3, false)));
+    }
+
+    #[test]
+    fn a_relay_that_hears_no_more_of_revocations_is_news() {
+        let hears = |at, hears| match relay(at, true) {
+            Answer::Relay(answer) => {
+                let changes = Some(Check { ok: hears, at: Some(UnixMillis(at)), ..Check::default() });
+                Answer::Relay(RelayAnswer { changes, ..answer })
+            }
+            other => other,
+        };
+        let services = Services::new(Arc::default());
+        assert!(!services.is_news(&hears(1, true), &hears(2, true)));
+        assert!(services.is_news(&hears(1, true), &hears(2, false)));
     }
 }

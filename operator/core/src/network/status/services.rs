@@ -3,7 +3,7 @@
 use wickr_base::UnixMillis;
 
 use super::{Pass, is_fresh, pods};
-use crate::answer::Check;
+use crate::answer::{Check, STORAGE_FULL};
 use crate::condition::Fact;
 use crate::{Poll, Role};
 
@@ -13,19 +13,30 @@ pub(super) fn relay(pass: &Pass<'_>) -> Fact {
         Ok(answer) => answer,
         Err(fact) => return fact,
     };
-    let said = told(&answer.canary, pass.now);
-    match said {
-        Said::Fine => {
-            Fact::yes("CanaryRead", "a record was written, synced and read back within the last minute")
-        }
+    match told(&answer.canary, pass.now) {
+        Said::Fine => match &answer.changes {
+            Some(changes) if !changes.ok => deaf(pass, changes),
+            _ => Fact::yes("CanaryRead", "a record was written, synced and read back within the last minute"),
+        },
         Said::Stale => stale(pass, Role::Relay, "CanaryStale", "no record was written, synced and read back"),
-        Said::Failed(why) => failed(
-            pass,
-            Role::Relay,
-            "CanaryFailed",
-            &format!("a record could not be written, synced and read back: {why}"),
-        ),
+        Said::Failed(why) => {
+            let what = format!("a record could not be written, synced and read back: {why}");
+            failed(pass, Role::Relay, "CanaryFailed", &what, answer.canary.code.as_deref())
+        }
     }
+}
+
+/// Who is connected goes on; whoever comes is sent away, because they might have been revoked.
+fn deaf(pass: &Pass<'_>, changes: &Check) -> Fact {
+    let (pod, namespace) = (pass.names.pod(Role::Relay), &pass.names.namespace);
+    let why = changes.error.as_deref().unwrap_or("no reason was given");
+    Fact::no(
+        "ChangesUnknown",
+        format!(
+            "Pod {namespace}/{pod} lets nobody new in: {why}. Next: see condition SsoReady; then kubectl logs -n \
+             {namespace} {pod}."
+        ),
+    )
 }
 
 pub(super) fn sso(pass: &Pass<'_>) -> Fact {
@@ -42,12 +53,10 @@ pub(super) fn sso(pass: &Pass<'_>) -> Fact {
         Said::Stale => {
             stale(pass, Role::Sso, "CertificateStale", "no test certificate was issued and verified")
         }
-        Said::Failed(why) => failed(
-            pass,
-            Role::Sso,
-            "CertificateFailed",
-            &format!("a test certificate could not be issued and verified: {why}"),
-        ),
+        Said::Failed(why) => {
+            let what = format!("a test certificate could not be issued and verified: {why}");
+            failed(pass, Role::Sso, "CertificateFailed", &what, answer.certificate.code.as_deref())
+        }
     }
 }
 
@@ -116,10 +125,11 @@ fn stale(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact 
     Fact::no(reason, message)
 }
 
-fn failed(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact {
+fn failed(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str, code: Option<&str>) -> Fact {
     let pod = pass.names.pod(role);
-    let full = ["No space left", "os error 28", "volume is full"];
-    let next = if full.iter().any(|words| what.contains(words)) {
+    // The system's own words (ENOSPC), from whatever doesn't tell a code.
+    let full = ["No space left", "os error 28"];
+    let next = if code == Some(STORAGE_FULL) || full.iter().any(|words| what.contains(words)) {
         "raise spec.storage.embedded.size".to_owned()
     } else {
         format!("kubectl logs -n {} {pod}", pass.names.namespace)
