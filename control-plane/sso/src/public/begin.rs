@@ -5,16 +5,18 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use wickr_model::{DeviceKey, Flow};
+use wickr_base::UnixMillis;
+use wickr_model::{DeviceKey, Flow, FlowId, Stage, Way};
 use wickr_pki::VerifyingKey;
 use wickr_pki::jwk::thumbprint;
+use wickr_service::Peer;
 use wickr_store::directory::DirectoryError;
 use wickr_wire::ProblemCode;
 
 use crate::limits::Limited;
 use crate::proof::ProofError;
 use crate::provider::TokenError;
-use crate::provider_use::ProviderError;
+use crate::provider_use::{ProviderError, Ready};
 use crate::refused::Refusal;
 use crate::seal::SealError;
 use crate::state::Sso;
@@ -71,9 +73,43 @@ impl Refusal for BeginError {
     }
 }
 
+/// A sign-in that may begin: its key has proven itself, there is room for it, and a provider is in service.
+pub(super) struct Beginning {
+    pub(super) id: FlowId,
+    pub(super) key: DeviceKey,
+    pub(super) ready: Ready,
+}
+
 impl Sso {
+    /// Lets a sign-in begin at `path`, or says why not; the provider has not been asked anything yet.
+    pub(super) async fn beginning(
+        &self,
+        body: &BeginBody,
+        path: &str,
+        peer: &Peer,
+    ) -> Result<Beginning, BeginError> {
+        let key = self.key_that_begins(body, path, peer.address.ip())?;
+        self.room_for_a_flow().await?;
+        Ok(Beginning { id: FlowId::random(&*self.rng), key, ready: self.ready()? })
+    }
+
+    /// Keeps it until the person has finished, or its time is over.
+    pub(super) async fn keep(
+        &self,
+        beginning: Beginning,
+        way: Way,
+        expires_at: UnixMillis,
+    ) -> Result<(), BeginError> {
+        let Beginning { id, key, ready } = beginning;
+        let provider = ready.provider.settings.provider.clone();
+        let flow = Flow { id, key, provider, way, stage: Stage::Waiting, expires_at };
+        let mut work = self.directory.begin().await?;
+        work.flows().add(&flow).await?;
+        Ok(work.commit().await?)
+    }
+
     /// The key that asks, proven for `path`.
-    pub(super) fn key_that_begins(
+    fn key_that_begins(
         &self,
         body: &BeginBody,
         path: &str,
@@ -90,16 +126,10 @@ impl Sso {
         Ok(DeviceKey { spki, thumbprint: thumbprint(&key) })
     }
 
-    /// Refuses when there is no room for one more; asked before the provider is.
-    pub(super) async fn room_for_a_flow(&self) -> Result<(), BeginError> {
+    /// Refuses when there is no room for one more.
+    async fn room_for_a_flow(&self) -> Result<(), BeginError> {
         let count = self.directory.read().await?.flows().count().await?;
         if count >= MOST_FLOWS { Err(BeginError::Full) } else { Ok(()) }
-    }
-
-    pub(super) async fn keep_flow(&self, flow: &Flow) -> Result<(), BeginError> {
-        let mut work = self.directory.begin().await?;
-        work.flows().add(flow).await?;
-        Ok(work.commit().await?)
     }
 }
 

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use wickr_base::{Secret, UnixMillis};
-use wickr_model::{CODE_FLOW_LIFETIME, Flow, FlowId, Stage, Way};
+use wickr_model::{CODE_FLOW_LIFETIME, Way};
 use wickr_service::{JsonBody, Peer};
 
 use super::begin::{BeginBody, BeginError};
@@ -40,10 +40,8 @@ pub(super) async fn begin(
 
 impl Sso {
     async fn begin_code_flow(&self, body: &BeginBody, peer: &Peer) -> Result<CodeAnswer, BeginError> {
-        let key = self.key_that_begins(body, PATH, peer.address.ip())?;
-        self.room_for_a_flow().await?;
-        let ready = self.ready()?;
-        let id = FlowId::random(&*self.rng);
+        let beginning = self.beginning(body, PATH, peer).await?;
+        let (id, key, ready) = (beginning.id, &beginning.key, &beginning.ready);
         let state = URL_SAFE_NO_PAD.encode(self.rng.bytes::<32>());
         // The ID token is for this key: whoever holds another can't use it.
         let nonce = hash([key.spki.as_slice(), &self.rng.bytes::<32>()].concat().as_slice());
@@ -54,15 +52,8 @@ impl Sso {
         let authorize_url = authorize_url(&asking, &self.callback, &bound)?;
         let expires_at = self.clock.now().plus(CODE_FLOW_LIFETIME);
         let sealed = self.sealer.seal(verifier.expose(), Place::Verifier(id), &*self.rng)?;
-        self.keep_flow(&Flow {
-            id,
-            key,
-            provider: ready.provider.settings.provider.clone(),
-            way: Way::Code { state_hash: hash(state.as_bytes()), nonce, verifier: sealed },
-            stage: Stage::Waiting,
-            expires_at,
-        })
-        .await?;
+        let way = Way::Code { state_hash: hash(state.as_bytes()), nonce, verifier: sealed };
+        self.keep(beginning, way, expires_at).await?;
         Ok(CodeAnswer { flow: id.to_string(), authorize_url: authorize_url.into(), expires_at })
     }
 }

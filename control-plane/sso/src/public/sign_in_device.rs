@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Serialize;
 use wickr_base::UnixMillis;
-use wickr_model::{Flow, FlowId, MAX_FLOW_LIFETIME, Stage, Way};
+use wickr_model::{MAX_FLOW_LIFETIME, Way};
 use wickr_service::{JsonBody, Peer};
 
 use super::begin::{BeginBody, BeginError};
@@ -44,25 +44,16 @@ pub(super) async fn begin(
 
 impl Sso {
     async fn begin_device_flow(&self, body: &BeginBody, peer: &Peer) -> Result<DeviceAnswer, BeginError> {
-        let key = self.key_that_begins(body, PATH, peer.address.ip())?;
-        self.room_for_a_flow().await?;
-        let ready = self.ready()?;
+        let beginning = self.beginning(body, PATH, peer).await?;
+        let (id, ready) = (beginning.id, &beginning.ready);
         let asking = ready.provider.asking(&ready.known);
-        let begun = self.ask(&ready, Operation::BeginDeviceGrant, begin_device_grant(&asking)).await?;
-        let id = FlowId::random(&*self.rng);
+        let begun = self.ask(ready, Operation::BeginDeviceGrant, begin_device_grant(&asking)).await?;
         let device_code = self.sealer.seal(begun.device_code.expose(), Place::DeviceCode(id), &*self.rng)?;
         let now = self.clock.now();
         let interval = begun.interval.min(LONGEST_INTERVAL);
         let expires_at = now.plus(begun.expires_in.min(MAX_FLOW_LIFETIME));
-        self.keep_flow(&Flow {
-            id,
-            key,
-            provider: ready.provider.settings.provider.clone(),
-            way: Way::Device { device_code, interval, ask_at: now.plus(interval) },
-            stage: Stage::Waiting,
-            expires_at,
-        })
-        .await?;
+        let way = Way::Device { device_code, interval, ask_at: now.plus(interval) };
+        self.keep(beginning, way, expires_at).await?;
         Ok(DeviceAnswer {
             flow: id.to_string(),
             user_code: begun.user_code,
