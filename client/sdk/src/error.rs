@@ -1,7 +1,8 @@
 //! What can go wrong in the client, by the step that was attempted.
 
-use wickr_base::{Domain, Handle, RoomId, UserId};
+use wickr_base::{Domain, Handle, RoomId, UnixMillis, UserId};
 use wickr_e2ee::E2eeError;
+use wickr_policy::RootPin;
 use wickr_wire::ProblemCode;
 
 use crate::content::ContentError;
@@ -71,6 +72,28 @@ pub enum Error {
         held: Domain,
         /// Where the address leads.
         given: Domain,
+    },
+    /// The address names a root that this profile's network has never told of.
+    #[error(
+        "this profile trusts the root {}, the address names {given}: for another network, or one that was founded anew, \
+         use a new profile (--profile); if it should be the same one, ask its administrator",
+        held.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    )]
+    OtherRoot {
+        /// The roots that the profile's network has told of.
+        held: Vec<RootPin>,
+        /// The address's.
+        given: RootPin,
+    },
+    /// This device and the relay don't agree about the time.
+    #[error(
+        "the relay says that it is {relay}, this device's clock says {here}: set the clock right; if it is, tell the network's administrator"
+    )]
+    Clock {
+        /// The relay's time.
+        relay: UnixMillis,
+        /// Ours.
+        here: UnixMillis,
     },
     /// Somebody else finished the sign-in.
     #[error("this profile belongs to \"{held}\", but \"{given}\" has signed in")]

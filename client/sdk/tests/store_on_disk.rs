@@ -10,7 +10,7 @@ use wickr_base::{
     DeviceId, Generation, Incarnation, MemberUri, MessageId, RoomId, Secret, SeededRng, Seq, UnixMillis,
     UserId,
 };
-use wickr_sdk::store::{Message, Notice, Room, Store, StoreError, Unsent};
+use wickr_sdk::store::{Message, Notice, OwnCopy, Room, Store, StoreError, Unsent};
 
 fn files_hold(folder: &Path, text: &str) -> bool {
     std::fs::read_dir(folder).unwrap().any(|file| {
@@ -47,7 +47,7 @@ fn fill(store: &Store, text: &str) -> Result<(), StoreError> {
             expires: UnixMillis(0),
             text: text.to_owned(),
         },
-        Some(text.as_bytes()),
+        Some(&OwnCopy { content: text.as_bytes().to_vec(), audience: 0 }),
     )?;
     store.add_unsent(&Unsent::new(room, id, UnixMillis(0), text.as_bytes().to_vec(), false))?;
     store.add_notice(&Notice { at: UnixMillis(1), room: None, seq: None, text: text.to_owned() })

@@ -35,8 +35,8 @@ pub use header::ApplicationHeader;
 pub use identity::{Identity, InvalidIdentity};
 pub use key_package::{KeyPackageInfo, KeyPackageRef};
 pub use member::{
-    CommitOut, Committed, Engine, Event, Invited, MemoryStore, NewGeneration, Record, RemovalProposed, Room,
-    Store,
+    CommitOut, Committed, Engine, Event, Invited, Joined, MemoryStore, NewGeneration, Record,
+    RemovalProposed, Room, Store,
 };
 pub use network::{CheckedDevice, DeviceChecker, DeviceRefusal, Network};
 pub use observer::{Accepted, AcceptedProposal, Added, Hub, Judgement, Observer};

@@ -9,7 +9,7 @@ use super::agenda::Task;
 use super::core::Core;
 use crate::Error;
 use crate::net::{Link, LinkError};
-use crate::store::{Membership, Place, Repair, Room};
+use crate::store::{Ahead, Membership, Place, Repair, Room};
 
 impl Core {
     /// Answers the challenge with a session token; done again on the open connection with each new one.
@@ -85,12 +85,7 @@ impl Core {
                         self.restored(&mut room, incarnation, state)?;
                     } else if room.cursor.0 < state.after {
                         // The relay leaves out what came before this device joined anew: its Welcome says the rest.
-                        match room.next {
-                            Some((generation, begin)) if begin.0 <= state.after => {
-                                self.adopt(&mut room, generation, begin)?;
-                            }
-                            _ => {}
-                        }
+                        self.catch_up_with(&mut room, Seq(state.after))?;
                         room.cursor = Seq(state.after);
                         self.store.save_room(&room)?;
                     }
@@ -104,13 +99,11 @@ impl Core {
             }
             if room.incarnation == incarnation {
                 // Left or ended while this device was away, and the removing commit is no longer there to be read.
-                self.store.forget_group(&room.group())?;
-                room.membership = Membership::Gone;
-                self.notice(
-                    Some(&room.id),
-                    None,
-                    "the relay no longer has this room for this device".to_owned(),
-                )?;
+                let why = "the relay no longer has this room for this device";
+                // Who wanted to leave believes it; else it is the relay's word, and no more.
+                room.dropped = room.membership != Membership::Leaving;
+                self.end_room(&mut room, why)?;
+                self.notice(Some(&room.id), None, why.to_owned())?;
                 self.store.save_room(&room)?;
             } else {
                 let state = RoomState::default();
@@ -120,11 +113,27 @@ impl Core {
         Ok(unknown)
     }
 
+    /// The newest generation joined that begins there or before.
+    fn catch_up_with(&self, room: &mut Room, after: Seq) -> Result<(), Error> {
+        let (past, ahead) = std::mem::take(&mut room.ahead).into_iter().partition(|next| next.begin <= after);
+        room.ahead = ahead;
+        let mut past: Vec<Ahead> = past;
+        if let Some(Ahead { generation, begin, by }) = past.pop()
+            && let Some(next) = self.successor(&room.id, generation, begin, by)?
+        {
+            self.succeed(room, next)?;
+        }
+        for skipped in past {
+            self.store.forget_group(&room.id.group(skipped.generation))?;
+        }
+        Ok(())
+    }
+
     /// The relay lives on from a backup: what it forgot is told again, in a fresh group.
     fn restored(&self, room: &mut Room, incarnation: Incarnation, state: &RoomState) -> Result<(), Error> {
         room.incarnation = incarnation;
         room.cursor = Seq(state.after);
-        room.next = None;
+        self.forget_ahead(room)?;
         if matches!(room.membership, Membership::Member | Membership::Leaving) && !state.removed {
             room.membership = Membership::Member;
             room.resend = true;
@@ -139,18 +148,14 @@ impl Core {
 
     /// Everything stored has come in: what is still missing now will not come by itself.
     pub(super) fn caught_up(&self, unknown: &[RoomState]) -> Result<(), Error> {
-        let incarnation = self.store.place()?.ok_or(Error::NotSignedIn)?.incarnation;
         self.store.write(|| {
             for state in unknown {
                 let id: RoomId = state.room.parse().map_err(|_| Error::Protocol("a room without an id"))?;
                 if self.store.room(&id)?.is_some() {
                     continue;
                 }
-                let generation = Generation(state.generation);
-                let mut room = Room::new(id.clone(), generation, incarnation, Seq(state.head));
-                let why = "this device has no keys for it".to_owned();
-                room.repair = Some(Repair { from: generation, why });
-                self.store.save_room(&room)?;
+                let why = "the relay lists it as a member, and no invitation has come";
+                self.cannot_get_in(&id, Generation(state.generation), Seq(state.head), why)?;
             }
             for room in self.store.rooms()? {
                 self.plan_owed(&room)?;

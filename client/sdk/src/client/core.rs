@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
@@ -18,6 +19,12 @@ use crate::net::Link;
 use crate::network::Believed;
 use crate::sign_in::Sso;
 use crate::store::{Account, Notice, Room, Store};
+
+/// How far behind the relay's this device's clock is taken to be, at most, where something would be deleted by it.
+const SLOW_CLOCK: Duration = Duration::from_mins(5);
+
+/// A relay whose time is further away than this is not talked to: what expires, renews and ends goes by it.
+const CLOCKS_APART: Duration = Duration::from_hours(1);
 
 pub(crate) struct Core {
     pub(crate) store: Store,
@@ -121,6 +128,18 @@ impl Core {
     /// The relay's time, as far as known: the only one for expiry.
     pub(super) fn relay_now(&self) -> UnixMillis {
         UnixMillis(self.environment.clock.now().0.saturating_add(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// Up to when messages may be deleted as expired: a relay whose clock runs ahead deletes nothing here before its time.
+    pub(super) fn surely_past(&self) -> UnixMillis {
+        self.relay_now().min(self.environment.clock.now().plus(SLOW_CLOCK))
+    }
+
+    /// Whether the relay's time can be gone by at all.
+    pub(super) fn check_clock(&self, relay: UnixMillis) -> Result<(), Error> {
+        let here = self.environment.clock.now();
+        let apart = relay.since(here).max(here.since(relay));
+        if apart > CLOCKS_APART { Err(Error::Clock { relay, here }) } else { Ok(()) }
     }
 
     pub(super) fn relay_says_it_is(&self, time: UnixMillis) {

@@ -1,17 +1,17 @@
 //! Welcomes: into a room never seen, or into the next generation of one that this device is in.
 
 use wickr_base::{Generation, Incarnation, RoomId, Seq};
-use wickr_e2ee::E2eeError;
+use wickr_e2ee::{E2eeError, Joined};
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Acknowledge, FetchTree, Inbox, InboxEntry, client_frame, reply};
 
 use super::agenda::Task;
 use super::core::Core;
 use super::credentials::why;
-use super::receive::users_of;
+use super::succession::Successor;
 use crate::Error;
 use crate::net::{Link, LinkError};
-use crate::store::{CommitReason, Membership, Repair, Room};
+use crate::store::{Ahead, CommitReason, Membership, Repair, Room};
 
 impl Core {
     /// Takes Welcomes in, each in one transaction with its number, and acknowledges them.
@@ -63,9 +63,9 @@ impl Core {
         let (generation, begin) = (Generation(entry.generation), Seq(entry.seq));
         let held = self.store.room(id)?;
         let joined = match tree {
-            Ok(tree) => match self.engine().join(&entry.welcome, &tree, &self.store) {
-                Ok(group) if *group.group() == id.group(generation) => Ok(group),
-                Ok(group) => Err(format!("it leads to {}", group.group())),
+            Ok(tree) => match self.engine().accept(&entry.welcome, &tree, &self.store) {
+                Ok(joined) if *joined.room.group() == id.group(generation) => Ok(joined),
+                Ok(joined) => Err(format!("it leads to {}", joined.room.group())),
                 Err(error @ (E2eeError::Store { .. } | E2eeError::Damaged { .. })) => {
                     return Err(Error::mls("joining a room")(error));
                 }
@@ -74,62 +74,77 @@ impl Core {
             Err(why) => Err(why),
         };
         match joined {
-            Ok(mut group) => {
-                let (users, devices) = (users_of(&group), group.roster().len());
-                if held
-                    .as_ref()
-                    .is_none_or(|held| held.group() != *group.group() || held.membership == Membership::Gone)
-                {
-                    // Remains of a fresh group of this device that another one's has overtaken.
-                    self.store.forget_group(group.group())?;
+            Ok(Joined { room: group, by }) => {
+                let next = Successor::of(&group, begin, by);
+                match held {
+                    Some(held) => self.joined_again(group, next, held),
+                    None => self.joined(
+                        group,
+                        next,
+                        Room::new(id.clone(), generation, self.incarnation()?, begin),
+                    ),
                 }
-                // A fresh group of this device for the same generation has lost.
-                let own = self.store.own_commit(id)?;
-                if own.is_some_and(|own| own.reason == CommitReason::Generation(generation)) {
-                    self.store.remove_own_commit(id)?;
-                }
-                group.save(&mut self.store.clone()).map_err(Error::mls("saving a room just joined"))?;
-                let mut room = Room::new(id.clone(), generation, self.incarnation()?, begin);
-                room.users = users;
-                room.devices = devices;
-                room.joined_epoch = group.epoch();
-                self.joined(room, held)
             }
             Err(why) => self.not_joined(id, generation, begin, held, &why),
         }
     }
 
-    /// `fresh` is the room as the Welcome alone tells it, its cursor where the group begins.
-    fn joined(&self, mut fresh: Room, held: Option<Room>) -> Result<(), Error> {
-        let id = fresh.id.clone();
-        fresh.owes_path = true;
-        match held {
-            // Still reading the old group's last entries: it goes on when the log gets there.
-            Some(mut held)
-                if held.membership != Membership::Gone
-                    && held.generation < fresh.generation
-                    && held.cursor < fresh.cursor =>
-            {
-                held.next = Some((fresh.generation, fresh.cursor));
-                held.owes_path = true;
-                self.store.save_room(&held)?;
-            }
-            Some(mut held) => {
-                if held.membership == Membership::Gone {
-                    held.membership = Membership::Member;
-                }
-                held.incarnation = fresh.incarnation;
-                held.users = fresh.users;
-                held.devices = fresh.devices;
-                held.owes_path = true;
-                self.adopt(&mut held, fresh.generation, fresh.cursor)?;
-                held.cursor = fresh.cursor;
-                held.joined_epoch = fresh.joined_epoch;
-                self.store.save_room(&held)?;
-            }
-            None => self.store.save_room(&fresh)?,
+    /// Into a room never seen: whoever is in it is welcome.
+    fn joined(&self, group: wickr_e2ee::Room, next: Successor, mut room: Room) -> Result<(), Error> {
+        self.keep_group(group, &room)?;
+        room.owes_path = true;
+        self.succeed(&mut room, next)?;
+        self.settle_in(&room)
+    }
+
+    fn joined_again(&self, group: wickr_e2ee::Room, next: Successor, mut held: Room) -> Result<(), Error> {
+        let is_in = held.membership != Membership::Gone;
+        // Delivered once more; after a restore of the relay generations may begin lower.
+        let is_old = held.generation > next.generation && !held.resend
+            || held.generation == next.generation && next.begin < held.cursor;
+        if is_in && is_old {
+            return Ok(());
         }
-        self.plan(&id, Task::Path);
+        // Still reading the old group's last entries: it is judged when the log gets there.
+        if is_in && held.generation < next.generation && held.cursor < next.begin {
+            self.keep_group(group, &held)?;
+            held.ahead.retain(|ahead| ahead.generation != next.generation);
+            held.ahead.push(Ahead { generation: next.generation, begin: next.begin, by: next.by });
+            held.ahead.sort_by_key(|ahead| ahead.begin);
+            held.owes_path = true;
+            return self.settle_in(&held);
+        }
+        if next.is_welcome_to(&held) {
+            self.keep_group(group, &held)?;
+        }
+        let begin = next.begin;
+        if self.succeed(&mut held, next)? {
+            held.incarnation = self.incarnation()?;
+            held.cursor = begin;
+            held.owes_path = true;
+        }
+        self.settle_in(&held)
+    }
+
+    /// Keeps a group just joined; the caller has judged that it may take the place of what lies under its id.
+    fn keep_group(&self, mut group: wickr_e2ee::Room, room: &Room) -> Result<(), Error> {
+        if room.group() != *group.group() || room.membership == Membership::Gone {
+            // Remains of a fresh group of this device that another one's has overtaken.
+            self.store.forget_group(group.group())?;
+        }
+        // A fresh group of this device for the same generation has lost.
+        let own = self.store.own_commit(&room.id)?;
+        if own.is_some_and(|own| own.reason == CommitReason::Generation(group.group().generation)) {
+            self.store.remove_own_commit(&room.id)?;
+        }
+        group.save(&mut self.store.clone()).map_err(Error::mls("saving a room just joined"))
+    }
+
+    fn settle_in(&self, room: &Room) -> Result<(), Error> {
+        self.store.save_room(room)?;
+        if room.owes_path && room.is_member() {
+            self.plan(&room.id, Task::Path);
+        }
         self.strangers.notify_one();
         Ok(())
     }
@@ -146,24 +161,43 @@ impl Core {
         held: Option<Room>,
         why: &str,
     ) -> Result<(), Error> {
-        let is_in = |held: &Room| held.membership != Membership::Gone && held.generation >= generation;
-        if held.as_ref().is_some_and(is_in) {
+        let held = match held {
             // A Welcome that was taken before, delivered once more.
-            return Ok(());
-        }
-        let incarnation = self.incarnation()?;
-        let was_member = held.as_ref().is_some_and(|held| held.membership != Membership::Gone);
-        let mut room = held.unwrap_or_else(|| Room::new(id.clone(), generation, incarnation, begin));
-        if !was_member {
-            room.membership = Membership::Member;
-            room.generation = generation;
-            room.cursor = begin;
-        }
+            Some(held) if held.membership != Membership::Gone && held.generation >= generation => {
+                return Ok(());
+            }
+            Some(held) if held.membership != Membership::Gone => Some(held),
+            _ => None,
+        };
         let why = format!("its invitation does not open ({why})");
+        let Some(mut room) = held else {
+            // A room that this device never was in, or is in no more, is nothing to be mended from here.
+            return self.cannot_get_in(id, generation, begin, &why);
+        };
         self.notice(Some(id), Some(begin.0), format!("the room needs a fresh group: {why}"))?;
         room.repair = Some(Repair { from: generation, why });
         self.store.save_room(&room)?;
         self.plan(id, Task::Repair);
+        Ok(())
+    }
+
+    /// The relay has this device in a room to which it has no keys. Told once; kept as a room that it is not in.
+    pub(super) fn cannot_get_in(
+        &self,
+        id: &RoomId,
+        generation: Generation,
+        begin: Seq,
+        why: &str,
+    ) -> Result<(), Error> {
+        let text = format!(
+            "this device can't get into the room: {why}; have somebody in it take this device out and ask it in again"
+        );
+        self.notice(Some(id), Some(begin.0), text)?;
+        if self.store.room(id)?.is_none() {
+            let mut room = Room::new(id.clone(), generation, self.incarnation()?, begin);
+            room.membership = Membership::Gone;
+            self.store.save_room(&room)?;
+        }
         Ok(())
     }
 }

@@ -45,6 +45,12 @@ pub async fn sign_in(
         let given = asked.join.host().parse().unwrap_or_else(|_| held.domain.clone());
         return Err(Error::OtherNetwork { held: held.domain.clone(), given });
     }
+    if held.is_some()
+        && let Some(kept) = store.document()?
+        && !kept.pins.contains(&asked.join.root())
+    {
+        return Err(Error::OtherRoot { held: kept.pins, given: asked.join.root() });
+    }
     let believed = network::join(&asked.join, &store, &environment).await?;
     let sso = Sso::new(&believed, key.clone(), &environment)?;
     let (account, session) = sign_in::sign_in(&sso, &believed, asked.way, &environment, prompt).await?;

@@ -15,8 +15,11 @@ mod receive;
 mod repair;
 mod rooms;
 mod status;
+mod succession;
 mod upkeep;
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod taking_in;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use wickr_wire::relay::{SendMessage, client_frame, reply};
 
 use super::agenda::Task;
 use super::core::Core;
+use super::receive::users_of;
 use crate::Error;
 use crate::content::{self, Body, Written};
 use crate::net::{Link, LinkError};
@@ -21,7 +22,7 @@ enum Sent {
 
 /// What sealing an unsent message came to.
 pub(super) enum Sealed {
-    Ready { room: Room, message: Vec<u8> },
+    Ready { room: Box<Room>, unsent: Box<Unsent>, message: Vec<u8> },
     Later,
     // Another message of the same id is acknowledged already, or the room is gone.
     Void,
@@ -63,7 +64,9 @@ impl Core {
                 return Err(Error::OldStore(why));
             }
             if !self.store.knows_message(room, id)? {
-                self.store.add_unsent(&Unsent::new(room.clone(), id, expires, content, control))?;
+                let audience = self.room(room)?.arrivals;
+                let unsent = Unsent::new(room.clone(), id, expires, content, control);
+                self.store.add_unsent(&unsent.to(audience))?;
             }
             Ok(())
         })
@@ -85,8 +88,8 @@ impl Core {
     }
 
     async fn send_one(&self, link: &Link, unsent: &Unsent) -> Result<Sent, Error> {
-        let (room, message) = match self.store.write(|| self.seal(unsent))? {
-            Sealed::Ready { room, message } => (room, message),
+        let (room, unsent, message) = match self.store.write(|| self.seal(unsent))? {
+            Sealed::Ready { room, unsent, message } => (room, unsent, message),
             Sealed::Later => return Ok(Sent::Later),
             Sealed::Void => return Ok(Sent::Done),
         };
@@ -94,14 +97,14 @@ impl Core {
             SendMessage { room: room.id.to_string(), generation: room.generation.0, message: message.into() };
         match link.ask(client_frame::Body::SendMessage(frame)).await {
             Ok(reply::Outcome::Sequenced(placed)) => {
-                self.acknowledged(unsent, Seq(placed.seq), UnixMillis(placed.time_ms))?;
+                self.acknowledged(&unsent, Seq(placed.seq), UnixMillis(placed.time_ms))?;
                 self.announce();
                 Ok(Sent::Done)
             }
             Ok(_) => Err(Error::Protocol("something else than the place of a message")),
             Err(LinkError::Refused(refusal)) => {
                 let code = ProblemCode::parse(&refusal.code).unwrap_or(ProblemCode::Internal);
-                self.not_sent(unsent, code, &refusal.detail)
+                self.not_sent(&unsent, code, &refusal.detail)
             }
             Err(error) => Err(error.into()),
         }
@@ -109,19 +112,27 @@ impl Core {
 
     /// Seals in the room's epoch of now. The key that this uses up is gone from the store before the bytes leave.
     pub(super) fn seal(&self, unsent: &Unsent) -> Result<Sealed, Error> {
-        if self.store.unsent_by_id(unsent.id)?.is_none() {
-            return Ok(Sealed::Void);
-        }
+        let Some(mut unsent) = self.store.unsent_by_id(unsent.id)? else { return Ok(Sealed::Void) };
         let room = self.room(&unsent.room)?;
         if !room.is_usable() {
             return Ok(Sealed::Later);
         }
         let Some(mut group) = self.open(&room)? else { return Ok(Sealed::Later) };
+        if unsent.again && !room.were_there(&users_of(&group), unsent.audience) {
+            let text = "a message of yours was not sent once more: somebody is in the room who came after it";
+            self.notice(Some(&room.id), None, text.to_owned())?;
+            self.store.remove_unsent(unsent.id)?;
+            return Ok(Sealed::Void);
+        }
         let outer = content::envelope(&unsent.content)?;
         match group.seal(&unsent.content, &outer) {
             Ok(message) => {
                 group.save(&mut self.store.clone()).map_err(Error::mls("saving a room"))?;
-                Ok(Sealed::Ready { room, message })
+                if !unsent.again && unsent.audience != room.arrivals {
+                    unsent.audience = room.arrivals;
+                    self.store.update_unsent(&unsent)?;
+                }
+                Ok(Sealed::Ready { room: Box::new(room), unsent: Box::new(unsent), message })
             }
             Err(E2eeError::CommitRequired(_)) => {
                 self.plan(&room.id, Task::Proposals);

@@ -2,7 +2,6 @@
 
 use wickr_base::{Generation, MemberUri, MessageId, RoomId, Seq, UnixMillis};
 use wickr_e2ee::{ApplicationHeader, Committed, E2eeError, Event};
-use wickr_wire::ProblemCode;
 use wickr_wire::content::Outer;
 use wickr_wire::relay::{Cursor, Deliver, Entry, GenerationEntry, entry};
 
@@ -11,7 +10,7 @@ use super::core::Core;
 use super::credentials::why;
 use crate::Error;
 use crate::content::{self, Body};
-use crate::store::{CommitReason, Membership, Message, Repair, Room, Unsent, UnsentState};
+use crate::store::{Ahead, CommitReason, Membership, Message, OwnCopy, Repair, Room, Unsent};
 
 impl Core {
     /// Takes one frame in; gives what to acknowledge, or nothing for a room that this device does not know.
@@ -59,7 +58,8 @@ impl Core {
                     expires: unsent.expires,
                     text,
                 };
-                if !self.store.save_message(&message, Some(&unsent.content))? {
+                let copy = OwnCopy { content: unsent.content.clone(), audience: unsent.audience };
+                if !self.store.save_message(&message, Some(&copy))? {
                     self.store.move_own_message(&unsent.room, unsent.id, seq)?;
                 }
             }
@@ -89,21 +89,20 @@ impl Log<'_> {
             return Ok(());
         }
         if entry.seq > self.room.cursor.next().0 {
-            match self.room.next {
-                // The log of a generation joined meanwhile; the relay leaves out what came before it.
-                Some((generation, begin)) if entry.seq == begin.next().0 => self.switch(generation, begin)?,
-                _ => {
-                    let (room, held) = (self.room.id.clone(), self.room.cursor.0);
-                    return Err(Error::Gap { room, held, given: entry.seq });
-                }
-            }
+            // The log of a generation joined meanwhile; the relay leaves out what came before it.
+            let Some(ahead) = self.room.ahead.iter().find(|ahead| entry.seq == ahead.begin.next().0) else {
+                let (room, held) = (self.room.id.clone(), self.room.cursor.0);
+                return Err(Error::Gap { room, held, given: entry.seq });
+            };
+            self.switch(ahead.clone())?;
         }
         let time = UnixMillis(entry.time_ms);
         let seq = Seq(entry.seq);
         match body {
             entry::Body::Expired(_) => {}
             entry::Body::GenerationStarted(started) => self.generation_started(started, seq)?,
-            _ if Generation(entry.generation) < self.room.generation => {}
+            // Of a group that is over, or of one that this device does not take for the room's.
+            _ if Generation(entry.generation) != self.room.generation => {}
             entry::Body::Own(own) => {
                 let id = MessageId::from_slice(&own.message_id)
                     .ok_or(Error::Protocol("an own message without an id"))?;
@@ -119,15 +118,22 @@ impl Log<'_> {
     }
 
     fn finish(mut self) -> Result<(Room, Vec<Task>), Error> {
+        self.keep()?;
+        self.core.store.save_room(&self.room)?;
+        Ok((self.room, self.plans))
+    }
+
+    /// Keeps what the entries so far have made of the group.
+    fn keep(&mut self) -> Result<(), Error> {
         if self.touched
             && let Some(group) = &mut self.group
         {
-            self.room.users = users_of(group);
+            self.room.follow(users_of(group));
             self.room.devices = group.roster().len();
             group.save(&mut self.core.store.clone()).map_err(Error::mls("saving a room"))?;
         }
-        self.core.store.save_room(&self.room)?;
-        Ok((self.room, self.plans))
+        self.touched = false;
+        Ok(())
     }
 
     /// The open group; none while the room waits for a repair that gives it one.
@@ -140,8 +146,9 @@ impl Log<'_> {
 
     fn commit(&mut self, commit: &[u8], seq: Seq, time: UnixMillis) -> Result<(), Error> {
         let Some(group) = self.group()? else { return Ok(()) };
+        let by = group.claimed_sender(commit).cloned();
         match group.process(commit, time) {
-            Ok(Event::Committed(done)) => self.committed(&done),
+            Ok(Event::Committed(done)) => self.committed(&done, seq),
             Ok(Event::Removed { committer }) => {
                 let text = format!("this device was removed from the room; the commit is by {committer}");
                 self.gone(seq, text)
@@ -152,12 +159,17 @@ impl Log<'_> {
             Err(error @ (E2eeError::Store { .. } | E2eeError::Damaged { .. })) => {
                 Err(Error::mls("taking in a commit")(error))
             }
-            Err(error) => self.broken(seq, &format!("a commit can't be applied ({})", why(&error))),
+            Err(error) => {
+                let by = by.map(|by| self.core.name_of(&by)).transpose()?;
+                let by = by.map_or_else(String::new, |by| format!(" in the name of {by}"));
+                self.broken(seq, &format!("a commit{by} can't be applied ({})", why(&error)))
+            }
         }
     }
 
-    fn committed(&mut self, done: &Committed) -> Result<(), Error> {
+    fn committed(&mut self, done: &Committed, seq: Seq) -> Result<(), Error> {
         self.touched = true;
+        self.tell_devices(done, seq)?;
         let own = self.core.store.own_commit(&self.room.id)?;
         // Ours came back, or another's made it void.
         self.core.store.remove_own_commit(&self.room.id)?;
@@ -176,6 +188,21 @@ impl Log<'_> {
         let waits = self.group.as_ref().is_some_and(|group| !group.pending_removals().is_empty());
         if waits {
             self.plans.push(Task::Proposals);
+        }
+        Ok(())
+    }
+
+    /// A member with one device more: it may be somebody else's, signed in under their name.
+    fn tell_devices(&self, done: &Committed, seq: Seq) -> Result<(), Error> {
+        let Some(group) = &self.group else { return Ok(()) };
+        let user = |uri: &MemberUri| uri.device().map(|(user, _)| user);
+        for added in &done.added {
+            let stayed = group.roster().map(|member| &member.uri).filter(|uri| !done.added.contains(uri));
+            // Of the person's own devices this one has told when it first saw them.
+            let told = done.own && user(added) == Some(self.core.account().user);
+            if !told && stayed.chain(&done.removed).any(|other| user(other) == user(added)) {
+                self.core.tell_device(&self.room.id, added, &done.committer, seq)?;
+            }
         }
         Ok(())
     }
@@ -298,53 +325,51 @@ impl Log<'_> {
             own.reason == CommitReason::Generation(generation) && own.id.0.as_slice() == &*started.id
         });
         if ours {
-            self.switch(generation, seq)?;
-            return self.repeat_name();
-        }
-        match (self.room.next, &self.room.repair) {
-            (Some((joined, _)), _) if joined == generation => self.switch(generation, seq),
-            _ if self.room.membership == Membership::Gone => Ok(()),
-            (_, repair) => {
-                // Its Welcome did not open, or has not come yet. If none comes, the roster will tell whether this
-                // device is meant to be in it.
-                if repair.as_ref().is_none_or(|repair| repair.from != generation) {
-                    let why = "it goes on in a new group, to which no invitation has come yet".to_owned();
-                    self.room.repair = Some(Repair { from: generation, why });
-                    self.plans.push(Task::Repair);
-                }
-                self.core.store.forget_group(&self.room.group())?;
-                self.room.generation = generation;
-                self.group = None;
-                self.touched = false;
-                Ok(())
+            let by = self.core.account().uri();
+            if self.switch(Ahead { generation, begin: seq, by })? {
+                self.repeat_name()?;
             }
+            return Ok(());
         }
+        let ahead = self.room.ahead.iter().find(|ahead| ahead.generation == generation).cloned();
+        let taken = match ahead {
+            Some(ahead) => self.switch(ahead)?,
+            None => false,
+        };
+        if taken || self.room.membership == Membership::Gone {
+            return Ok(());
+        }
+        // Its Welcome did not open, was not to be taken, or has not come yet. If none comes, the roster will tell whether
+        // this device is meant to be in it. Until then the old group says who is in the room.
+        if self.room.repair.as_ref().is_none_or(|repair| repair.from < generation) {
+            let why = "it goes on in a new group, to which no invitation has come yet".to_owned();
+            self.room.repair = Some(Repair { from: generation, why });
+            self.plans.push(Task::Repair);
+        }
+        Ok(())
     }
 
-    fn switch(&mut self, generation: Generation, begin: Seq) -> Result<(), Error> {
-        self.core.adopt(&mut self.room, generation, begin)?;
+    /// Goes on with a group that is in the store; false when it may not be, and the old one is kept.
+    fn switch(&mut self, next: Ahead) -> Result<bool, Error> {
+        // What the new one is judged by.
+        self.keep()?;
         self.group = None;
-        self.touched = true;
-        self.group()?;
-        Ok(())
+        self.room.ahead.retain(|ahead| ahead.generation != next.generation);
+        let Ahead { generation, begin, by } = next;
+        let taken = match self.core.successor(&self.room.id, generation, begin, by)? {
+            Some(next) => self.core.succeed(&mut self.room, next)?,
+            None => false,
+        };
+        self.room.cursor = self.room.cursor.max(begin);
+        Ok(taken)
     }
 
     fn gone(&mut self, seq: Seq, text: String) -> Result<(), Error> {
         let asked_for = self.room.membership == Membership::Leaving;
-        self.core.store.forget_group(&self.room.group())?;
-        self.core.store.remove_own_commit(&self.room.id)?;
-        for unsent in self.core.store.unsent()?.into_iter().filter(|unsent| unsent.room == self.room.id) {
-            if unsent.control {
-                self.core.store.remove_unsent(unsent.id)?;
-            } else if unsent.state == UnsentState::Waiting {
-                self.core.store.refuse_unsent(&unsent, ProblemCode::NotAMember, &text)?;
-            }
-        }
+        self.core.end_room(&mut self.room, &text)?;
+        (self.room.resend, self.room.dropped) = (false, false);
         self.group = None;
         self.touched = false;
-        self.room.membership = Membership::Gone;
-        self.room.repair = None;
-        self.room.next = None;
         if asked_for { Ok(()) } else { self.report(seq, text) }
     }
 

@@ -19,14 +19,12 @@ struct Guests {
     after: Vec<UserId>,
 }
 
-/// The relay takes only users of its own last roster. Where this device has seen later epochs than the relay (which
-/// forgot them), it also knows who has left since, and who has come since.
+/// Only people of whom this device itself knows that they are in the room, and of those the ones whom the relay has too
+/// (it takes no others). Where this device has seen later epochs than the relay, which forgot them, it also knows who has
+/// come since.
 fn choose(relay: &[UserId], own: &[UserId], own_is_later: bool) -> Guests {
-    if !own_is_later || own.is_empty() {
-        return Guests { now: relay.to_vec(), after: Vec::new() };
-    }
     let both = relay.iter().filter(|user| own.contains(user)).copied().collect();
-    let since = own.iter().filter(|user| !relay.contains(user)).copied().collect();
+    let since = own.iter().filter(|user| own_is_later && !relay.contains(user)).copied().collect();
     Guests { now: both, after: since }
 }
 
@@ -40,7 +38,7 @@ impl Core {
         }
         self.store.remove_own_commit(&room.id)?;
         room.cursor = room.cursor.max(begin);
-        room.next = None;
+        room.ahead.retain(|ahead| ahead.generation > generation);
         room.repair = None;
         if room.resend {
             room.resend = false;
@@ -53,8 +51,22 @@ impl Core {
     /// Own messages go out once more under their ids; the relay knows which of them it has.
     fn send_again(&self, room: &Room) -> Result<(), Error> {
         let since = self.relay_now().minus(self.environment.timings.resend);
-        for (id, expires, content) in self.store.own_messages_since(&room.id, since)? {
-            self.store.add_unsent(&Unsent::new(room.id.clone(), id, expires, content, false))?;
+        let mut kept_back = 0;
+        for (id, expires, own) in self.store.own_messages_since(&room.id, since)? {
+            // Nobody reads what was said before they came.
+            if room.were_there(&room.users, own.audience) {
+                let unsent = Unsent::new(room.id.clone(), id, expires, own.content, false);
+                self.store.add_unsent(&unsent.again(own.audience))?;
+            } else {
+                kept_back += 1;
+            }
+        }
+        if kept_back > 0 {
+            let text = format!(
+                "{kept_back} messages of yours were not offered to the restored relay again: people are in the room who \
+                 came after them"
+            );
+            self.notice(Some(&room.id), None, text)?;
         }
         Ok(())
     }
@@ -82,6 +94,10 @@ impl Core {
         if Generation(roster.generation) > repair.from {
             // Made by somebody else: its Welcome is on the way.
             return Ok(());
+        }
+        if room.users.is_empty() {
+            let why = "this device has never been in it";
+            return self.drop_room(room, why);
         }
         self.next_generation(link, &room, &roster).await
     }
@@ -183,6 +199,8 @@ impl Core {
             Ok(reply::Outcome::Sequenced(placed)) => {
                 self.store.write(|| {
                     let mut room = self.room(&room.id)?;
+                    // Until here another member's, with everybody in it, could have been first.
+                    room.go_on_with(vec![self.account().user]);
                     self.adopt(&mut room, Generation(0), Seq(placed.seq))?;
                     self.store.save_room(&room)?;
                     if let Some(name) = &room.name {
@@ -216,8 +234,11 @@ impl Core {
 
     fn drop_room(&self, mut room: Room, why: &str) -> Result<(), Error> {
         self.store.write(|| {
+            // Another member may ask it in again: what waits, waits for that.
             self.store.forget_group(&room.group())?;
+            self.forget_ahead(&mut room)?;
             room.membership = Membership::Gone;
+            room.dropped = true;
             room.repair = None;
             self.store.save_room(&room)?;
             self.notice(Some(&room.id), None, why.to_owned())
@@ -252,8 +273,8 @@ mod tests {
         // The relay still has bob, who has left; it has forgotten carol.
         let guests = choose(&[alice, bob], &[alice, carol], true);
         assert_eq!(guests, Guests { now: vec![alice], after: vec![carol] });
-        // A device that was away longer than the backup is old knows less than the relay.
+        // A device that was away longer than the backup is old: the relay may know more, or lie.
         let guests = choose(&[alice, bob], &[alice, carol], false);
-        assert_eq!(guests, Guests { now: vec![alice, bob], after: vec![] });
+        assert_eq!(guests, Guests { now: vec![alice], after: vec![] }, "nobody on the relay's word alone");
     }
 }

@@ -181,7 +181,14 @@ impl Core {
 
     /// Takes this person's other devices out, and asks for the own leaf to be removed, which another member commits.
     pub(super) async fn leave(&self, id: &RoomId) -> Result<(), Error> {
-        let room = self.room(id)?;
+        let mut room = self.room(id)?;
+        if room.membership == Membership::Gone && room.dropped {
+            // Out by the relay's word, and now by the person's: whoever is there may ask this device in.
+            room.dropped = false;
+            self.store.save_room(&room)?;
+            self.announce();
+            return Ok(());
+        }
         if room.membership == Membership::Gone {
             return Err(Error::NotAMember(id.clone()));
         }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use wickr_base::{
     Clock, Generation, Incarnation, ManualClock, MemberUri, MessageId, RoomId, Secret, Seq, SystemClock,
-    SystemRng, UnixMillis,
+    SystemRng, UnixMillis, UserId,
 };
-use wickr_e2ee::RoomRules;
+use wickr_e2ee::{Invited, RoomRules};
 use wickr_pki::trust::read_document;
-use wickr_service::testing::TestNetwork;
+use wickr_service::testing::{TestDevice, TestNetwork};
 use wickr_wire::content::Outer;
 use wickr_wire::relay::{
     CommitEntry, Deliver, Entry, GenerationEntry, InboxEntry, OwnEntry, RoomState, Rooms, entry,
@@ -21,7 +21,7 @@ use super::core::{Core, Standing};
 use super::outbox::Sealed;
 use crate::environment::{Environment, Resolve};
 use crate::network::Believed;
-use crate::store::{Account, Membership, OwnCommit, Place, Room, Store, Unsent};
+use crate::store::{Account, CommitReason, Membership, OwnCommit, Place, Room, Store, Unsent, UnsentState};
 use crate::timings::Timings;
 
 pub(super) struct Net {
@@ -55,8 +55,17 @@ impl Net {
         self.party_with(name, store)
     }
 
+    /// One more device of that person.
+    pub(super) fn party_of(&self, name: &str, user: UserId) -> Party {
+        let store = Store::in_memory(&Secret::new([3; 32]), Arc::new(SystemRng)).unwrap();
+        self.party_on(name, store, self.network.device_of(user))
+    }
+
     pub(super) fn party_with(&self, name: &str, store: Store) -> Party {
-        let device = self.network.device();
+        self.party_on(name, store, self.network.device())
+    }
+
+    fn party_on(&self, name: &str, store: Store, device: TestDevice) -> Party {
         let account = Account {
             domain: self.network.domain.clone(),
             user: device.user,
@@ -183,6 +192,54 @@ impl Party {
         self.core.store.write(|| self.core.join(&own.room, &inbox, Ok(tree))).unwrap();
     }
 
+    /// Makes that generation of a room, with whomever, and a Welcome as the relay would hand it on, with its tree.
+    pub(super) fn makes_generation(
+        &self,
+        room: &RoomId,
+        generation: Generation,
+        guests: &[&Party],
+    ) -> (OwnCommit, Vec<u8>) {
+        let store = &self.core.store;
+        let guests: Vec<Guest> = guests.iter().map(|guest| guest.guest()).collect();
+        let invited: Vec<_> = guests
+            .iter()
+            .map(|guest| Invited { device: guest.uri.clone(), key_package: &guest.key_package })
+            .collect();
+        let rules = RoomRules::group(room.hub().clone());
+        let (engine, now) = (self.core.engine(), self.core.relay_now());
+        let mut made = engine.next_generation(&room.group(generation), &rules, &invited, now).unwrap();
+        let own = OwnCommit {
+            id: MessageId::random(&SystemRng),
+            room: room.clone(),
+            generation,
+            epoch: made.room.epoch() - 1,
+            commit: Vec::new(),
+            welcome: made.welcome,
+            group_info: Vec::new(),
+            reason: CommitReason::Generation(generation),
+        };
+        store
+            .write(|| {
+                made.room.save(&mut store.clone()).unwrap();
+                store.save_own_commit(&own)
+            })
+            .unwrap();
+        (own, made.tree)
+    }
+
+    pub(super) fn notices(&self) -> Vec<String> {
+        self.core.store.notices().unwrap().into_iter().map(|notice| notice.text).collect()
+    }
+
+    /// Texts that wait to be sent, by id.
+    pub(super) fn waiting(&self) -> Vec<MessageId> {
+        let unsent = self.core.store.unsent().unwrap().into_iter();
+        unsent
+            .filter(|unsent| !unsent.control && unsent.state == UnsentState::Waiting)
+            .map(|unsent| unsent.id)
+            .collect()
+    }
+
     /// Seals the oldest waiting message as the outbox does.
     pub(super) fn seals(&self) -> (Unsent, Vec<u8>) {
         let unsent = self.core.store.unsent().unwrap().remove(0);
@@ -196,7 +253,7 @@ impl Party {
         let id = MessageId::random(&SystemRng);
         self.core.queue_text(room, id, text, UnixMillis(0)).unwrap();
         let unsent = self.core.store.unsent_by_id(id).unwrap().unwrap();
-        let Sealed::Ready { room: record, message } =
+        let Sealed::Ready { room: record, message, .. } =
             self.core.store.write(|| self.core.seal(&unsent)).unwrap()
         else {
             panic!("not sealed")

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::credentials::why;
 use crate::Error;
 use crate::net::Link;
+use crate::sign_in::Device;
 use crate::store::Membership;
 
 impl Core {
@@ -27,7 +28,7 @@ impl Core {
         self.say("looking handles up", self.learn_handles().await);
         self.say(
             "purging expired messages",
-            self.store.purge_expired(self.relay_now()).map(drop).map_err(Into::into),
+            self.store.purge_expired(self.surely_past()).map(drop).map_err(Into::into),
         );
     }
 
@@ -76,10 +77,9 @@ impl Core {
     async fn bring_own_devices(self: &Arc<Self>, link: &Link) -> Result<(), Error> {
         let token = self.token().await?;
         let own = self.account();
-        let devices: Vec<_> = self
-            .sso()
-            .devices(&token)
-            .await?
+        let devices = self.sso().devices(&token).await?;
+        self.store.write(|| self.meet_own_devices(&devices))?;
+        let devices: Vec<_> = devices
             .into_iter()
             .filter(|device| device.revoked_at.is_none() && device.signed_in && device.id != own.device)
             .map(|device| device.id)
@@ -111,6 +111,27 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Tells the person of each device of theirs that was not there before: whoever signs in under their name, by a trick
+    /// or by the provider, becomes one, and is brought into all their rooms.
+    pub(super) fn meet_own_devices(&self, devices: &[Device]) -> Result<(), Error> {
+        let own = self.account();
+        let mut known = self.store.known_devices()?;
+        for device in devices.iter().filter(|device| device.id != own.device && device.revoked_at.is_none()) {
+            if known.contains(&device.id) {
+                continue;
+            }
+            known.push(device.id);
+            let when = device.created_at.map_or_else(String::new, |at| format!(" at {at}"));
+            let text = format!(
+                "a device of {} signed in{when}, {}, and is brought into all your rooms; if this wasn't you: wickr \
+                 devices revoke {}",
+                own.handle, device.id, device.id
+            );
+            self.notice(None, None, text)?;
+        }
+        Ok(self.store.save_known_devices(&known)?)
     }
 
     /// After a renewal each room gets the new certificate by a commit with a path.

@@ -107,6 +107,18 @@ impl Store {
         })
     }
 
+    /// The person's other devices that they have been told of.
+    pub(crate) fn known_devices(&self) -> Result<Vec<DeviceId>, StoreError> {
+        Ok(self.setting("known devices")?.unwrap_or_default())
+    }
+
+    pub(crate) fn save_known_devices(&self, devices: &Vec<DeviceId>) -> Result<(), StoreError> {
+        if self.known_devices()? == *devices {
+            return Ok(());
+        }
+        self.put_setting("known devices", devices)
+    }
+
     pub(crate) fn place(&self) -> Result<Option<Place>, StoreError> {
         self.setting("relay place")
     }

@@ -29,13 +29,24 @@ pub struct Message {
     pub text: String,
 }
 
+/// What is kept of an own message so that it can be sent again after a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCopy {
+    /// The encoded content as it was sealed into MLS.
+    pub content: Vec<u8>,
+    /// How many arrivals the room had seen by then (`Room::arrivals`).
+    pub audience: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     sender: MemberUri,
     text: String,
-    // The encoded content as it was sealed into MLS; kept for own messages, to be sent again after a restore.
+    // Of own messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<Vec<u8>>,
+    #[serde(default)]
+    audience: u64,
 }
 
 const COLUMNS: &str = "place, room, seq, id, mine, time, expires, value";
@@ -68,14 +79,15 @@ impl Raw {
 
 impl Store {
     /// Keeps a message; false when one of that sender with that id is held already.
-    pub fn save_message(&self, message: &Message, content: Option<&[u8]>) -> Result<bool, StoreError> {
+    pub fn save_message(&self, message: &Message, own: Option<&OwnCopy>) -> Result<bool, StoreError> {
         let sealed = self.seal(
             "message",
             &message.id.0,
             &Sealed {
                 sender: message.sender.clone(),
                 text: message.text.clone(),
-                content: content.map(<[u8]>::to_vec),
+                content: own.map(|own| own.content.clone()),
+                audience: own.map_or(0, |own| own.audience),
             },
         )?;
         let sender = self.tag(message.sender.to_string().as_bytes());
@@ -172,7 +184,7 @@ impl Store {
         &self,
         room: &RoomId,
         since: UnixMillis,
-    ) -> Result<Vec<(MessageId, UnixMillis, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(MessageId, UnixMillis, OwnCopy)>, StoreError> {
         let rows: Vec<Raw> = self.with("reading own messages", |c| {
             c.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM message WHERE room = ?1 AND mine AND time >= ?2 ORDER BY place"
@@ -184,7 +196,8 @@ impl Store {
         for raw in rows {
             let sealed: Sealed = self.unseal("message", &raw.id, &raw.value)?;
             if let Some(content) = sealed.content {
-                out.push((MessageId(raw.id), UnixMillis(raw.expires), content));
+                let own = OwnCopy { content, audience: sealed.audience };
+                out.push((MessageId(raw.id), UnixMillis(raw.expires), own));
             }
         }
         Ok(out)

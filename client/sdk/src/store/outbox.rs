@@ -22,6 +22,10 @@ pub struct Unsent {
     pub content: Vec<u8>,
     /// A control message (a room's name), not shown as a message.
     pub control: bool,
+    /// How many arrivals its room had seen when it was last sealed, or else written (`Room::arrivals`).
+    pub audience: u64,
+    /// It was sent before, to that audience: nobody who came since may get it.
+    pub again: bool,
     /// Whether it is still tried.
     pub state: UnsentState,
 }
@@ -46,6 +50,10 @@ struct Sealed {
     expires: UnixMillis,
     content: Vec<u8>,
     control: bool,
+    #[serde(default)]
+    audience: u64,
+    #[serde(default)]
+    again: bool,
     state: UnsentState,
 }
 
@@ -65,7 +73,20 @@ impl Raw {
 impl Unsent {
     /// A new one for the end of the queue.
     pub fn new(room: RoomId, id: MessageId, expires: UnixMillis, content: Vec<u8>, control: bool) -> Self {
-        Self { place: 0, room, id, expires, content, control, state: UnsentState::Waiting }
+        let (audience, again) = (0, false);
+        Self { place: 0, room, id, expires, content, control, audience, again, state: UnsentState::Waiting }
+    }
+
+    /// For those who are in the room now.
+    #[must_use]
+    pub fn to(self, audience: u64) -> Self {
+        Self { audience, ..self }
+    }
+
+    /// Once more, for those alone who were in the room when it was first sent.
+    #[must_use]
+    pub fn again(self, audience: u64) -> Self {
+        Self { audience, again: true, ..self }
     }
 }
 
@@ -109,6 +130,8 @@ impl Store {
             expires: sealed.expires,
             content: sealed.content,
             control: sealed.control,
+            audience: sealed.audience,
+            again: sealed.again,
             state: sealed.state,
         })
     }
@@ -117,7 +140,12 @@ impl Store {
     pub fn refuse_unsent(&self, unsent: &Unsent, code: ProblemCode, detail: &str) -> Result<(), StoreError> {
         let mut unsent = unsent.clone();
         unsent.state = UnsentState::Refused { code: code.as_str().to_owned(), detail: detail.to_owned() };
-        let value = self.seal_unsent(&unsent)?;
+        self.update_unsent(&unsent)
+    }
+
+    /// Writes anew what is kept of it.
+    pub fn update_unsent(&self, unsent: &Unsent) -> Result<(), StoreError> {
+        let value = self.seal_unsent(unsent)?;
         self.with("writing an unsent message", |c| {
             c.prepare_cached("UPDATE outbox SET value = ?2 WHERE id = ?1")?
                 .execute(params![unsent.id.0, value])
@@ -138,6 +166,8 @@ impl Store {
             expires: unsent.expires,
             content: unsent.content.clone(),
             control: unsent.control,
+            audience: unsent.audience,
+            again: unsent.again,
             state: unsent.state.clone(),
         };
         self.seal("outbox", &unsent.id.0, &sealed)

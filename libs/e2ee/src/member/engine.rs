@@ -46,6 +46,16 @@ pub struct Engine {
     identity: Identity,
 }
 
+/// A room just joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// The room. Nothing of it is saved yet.
+    pub room: Room,
+    /// Who signed its GroupInfo: the committer that added this device, or the maker of the generation (RFC 9420
+    /// section 12.4.3.1).
+    pub by: MemberUri,
+}
+
 impl Engine {
     /// The device of `identity` in `network`. After a renewal of the certificate make a new one.
     pub fn new(network: Network, identity: Identity) -> Result<Self, E2eeError> {
@@ -132,6 +142,12 @@ impl Engine {
     /// A device that was in the group before (removed and added again) joins anew: what is stored of the first time is
     /// replaced.
     pub fn join<S: Store>(&self, welcome: &[u8], tree: &[u8], store: &S) -> Result<Room, E2eeError> {
+        self.accept(welcome, tree, store).map(|joined| joined.room)
+    }
+
+    /// The same, and whose Welcome it was. Anybody who has this device's key package can make a group of any id:
+    /// whether these are the people whom one expects there is the caller's to judge.
+    pub fn accept<S: Store>(&self, welcome: &[u8], tree: &[u8], store: &S) -> Result<Joined, E2eeError> {
         let step = "joining a group";
         let references = welcome_references(welcome).map_err(|_| E2eeError::NotForUs)?;
         let buffer = Buffer::default();
@@ -152,7 +168,7 @@ impl Engine {
         let tree =
             ExportedTree::mls_decode_exhaustive(tree).map_err(|error| E2eeError::mls(step)(error.into()))?;
         let client = self.client(&buffer, UnixMillis(0));
-        let (group, _) = client.join_group(Some(tree), &message, None).map_err(E2eeError::mls(step))?;
+        let (group, told) = client.join_group(Some(tree), &message, None).map_err(E2eeError::mls(step))?;
         let id = GroupId::from_bytes(group.group_id())
             .map_err(|_| E2eeError::Damaged { what: "the group id in the Welcome".to_owned() })?;
         let before = store.load(&Record::State(&id)).map_err(E2eeError::store("reading a room"))?;
@@ -161,7 +177,9 @@ impl Engine {
         }
         let list = &group.context().extensions;
         let rules = extensions::read(list, &self.network).map_err(E2eeError::rule(step))?;
-        Room::new(id, group, buffer, Arc::clone(&self.network), rules, None)
+        let room = Room::new(id, group, buffer, Arc::clone(&self.network), rules, None)?;
+        let by = room.at(told.sender)?;
+        Ok(Joined { room, by })
     }
 
     /// Opens a room that was saved; `None` if there is none.

@@ -19,7 +19,7 @@ mod state;
 mod store;
 
 pub use commit::{CommitOut, Invited};
-pub use engine::Engine;
+pub use engine::{Engine, Joined};
 pub use event::{Committed, Event, RemovalProposed};
 pub use generation::NewGeneration;
 pub use room::Room;

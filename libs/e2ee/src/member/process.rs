@@ -131,7 +131,17 @@ impl Room {
         }
     }
 
-    fn at(&self, leaf: u32) -> Result<MemberUri, E2eeError> {
+    /// In whose name a handshake of this epoch is, if it names a member. Not verified: for telling people whom to ask.
+    pub fn claimed_sender(&self, message: &[u8]) -> Option<&MemberUri> {
+        match Framing::parse(message)? {
+            Framing::Public { sender: Sender::Member(leaf), .. } => {
+                self.roster.at(leaf).map(|member| &member.uri)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn at(&self, leaf: u32) -> Result<MemberUri, E2eeError> {
         let member = self.roster.at(leaf).map(|member| member.uri.clone());
         member.ok_or_else(|| self.refuse(Refused::malformed(format!("the group has no leaf {leaf}"))))
     }
