@@ -10,9 +10,9 @@
 mod world;
 
 use serde_json::json;
-use wickr_operator_core::network::{Plan, plan_text};
+use wickr_operator_core::network::{Plan, condition, plan_text};
 use wickr_operator_core::{HoldReason, Put};
-use world::World;
+use world::{World, told};
 
 fn holds(plan: &Plan) -> Vec<HoldReason> {
     plan.holds.iter().map(|hold| hold.reason).collect()
@@ -124,4 +124,19 @@ fn without_the_storage_class_volumes_and_pods_wait() {
     assert_eq!(holds(&plan), [HoldReason::StorageClassMissing; 2]);
     assert!(plan.holds[0].message.contains("standard, stiff"));
     assert!(written(&plan, "StatefulSet").is_empty());
+}
+
+#[test]
+fn that_a_volume_is_lost_or_not_there_yet_is_told_before_that_it_should_be_larger() {
+    for (phase, reason) in [("Lost", "False VolumeLost"), ("Pending", "False NotBound")] {
+        let mut world = World::up();
+        world.meddle("PersistentVolumeClaim", "hq-relay-data", |claim| {
+            claim["spec"]["storageClassName"] = json!("standard");
+            claim["status"]["phase"] = json!(phase);
+        });
+        world.network.spec.storage.embedded.size = "2Gi".to_owned();
+        let status = world.report(None);
+        assert_eq!(told(&status, condition::STORAGE), reason);
+        assert_eq!(told(&status, condition::READY), reason, "and nobody calls it Ready");
+    }
 }

@@ -60,7 +60,7 @@ pub(super) fn keep_and_grow(draft: &mut Draft<'_>) {
                 held.push((HoldReason::StorageCannotGrow, object, SIZE_PATH, why, next));
             }
             Verdict::Unbound { size } => {
-                let why = format!("it has no volume yet, and stays at {size} until it has one");
+                let why = format!("it has no volume, and stays at {size} until it has one");
                 set(&mut wanted.body, SIZE, size.into());
                 held.push((
                     HoldReason::StorageResizing,

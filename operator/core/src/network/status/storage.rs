@@ -15,47 +15,54 @@ pub(super) fn storage(pass: &Pass<'_>) -> Fact {
     if let Some((reason, message)) = full(pass) {
         return Fact::no(reason, message);
     }
-    let about_storage = |hold: &&Hold| {
-        matches!(
-            hold.reason,
-            HoldReason::StorageClassMissing | HoldReason::StorageCannotGrow | HoldReason::StorageResizing
-        ) || (hold.reason == HoldReason::NameTaken && hold.object.starts_with("PersistentVolumeClaim "))
+    let missing = |hold: &Hold| {
+        hold.reason == HoldReason::StorageClassMissing
+            || (hold.reason == HoldReason::NameTaken && hold.object.starts_with("PersistentVolumeClaim "))
     };
-    let holds: Vec<&Hold> = pass.outcome.holds().iter().filter(about_storage).collect();
-    if let Some(first) = holds.first() {
-        let all: Vec<String> = holds.iter().map(ToString::to_string).collect();
-        return Fact::no(first.reason.as_str(), all.join(" "));
-    }
-    for role in Role::ALL {
-        let name = pass.names.data(role);
-        let object = format!("PersistentVolumeClaim {}/{name}", pass.names.namespace);
-        let Some(claim) = pass.seen.live.value(CLAIM, &name) else {
-            return Fact::no(
-                "NoVolume",
-                format!("{object} is not there yet. Next: see condition Progressing."),
+    let growing =
+        |hold: &Hold| matches!(hold.reason, HoldReason::StorageCannotGrow | HoldReason::StorageResizing);
+    // What is not there comes before what should be larger.
+    held(pass, missing)
+        .or_else(|| Role::ALL.into_iter().find_map(|role| unbound(pass, role)))
+        .or_else(|| held(pass, growing))
+        .unwrap_or_else(|| Fact::yes("Bound", "every volume is there, and there is room on it"))
+}
+
+/// The holds that `which` chooses, as one fact.
+fn held(pass: &Pass<'_>, which: impl Fn(&Hold) -> bool) -> Option<Fact> {
+    let holds: Vec<&Hold> = pass.outcome.holds().iter().filter(|hold| which(hold)).collect();
+    let all: Vec<String> = holds.iter().map(ToString::to_string).collect();
+    holds.first().map(|first| Fact::no(first.reason.as_str(), all.join(" ")))
+}
+
+/// Why a role's claim has no volume; `None` when it has one.
+fn unbound(pass: &Pass<'_>, role: Role) -> Option<Fact> {
+    let name = pass.names.data(role);
+    let object = format!("PersistentVolumeClaim {}/{name}", pass.names.namespace);
+    let Some(claim) = pass.seen.live.value(CLAIM, &name) else {
+        let message = format!("{object} is not there yet. Next: see condition Progressing.");
+        return Some(Fact::no("NoVolume", message));
+    };
+    let text = |path: &str| claim.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    match text("/status/phase") {
+        "Bound" => None,
+        "Lost" => {
+            let message = format!(
+                "{object} has lost its volume \"{}\". Next: bring the volume back, or restore from a backup.",
+                text("/spec/volumeName")
             );
-        };
-        match claim["status"]["phase"].as_str() {
-            Some("Bound") => {}
-            Some("Lost") => {
-                let message = format!(
-                    "{object} has lost its volume \"{}\". Next: bring the volume back, or restore from a backup.",
-                    claim["spec"]["volumeName"].as_str().unwrap_or_default()
-                );
-                return Fact::no("VolumeLost", message);
-            }
-            _ => {
-                let class = claim["spec"]["storageClassName"].as_str().unwrap_or_default();
-                let message = format!(
-                    "{object} has no volume of class \"{class}\" yet. Next: nothing, unless it takes long; then \
-                     kubectl describe pvc -n {} {name}.",
-                    pass.names.namespace
-                );
-                return Fact::no("NotBound", message);
-            }
+            Some(Fact::no("VolumeLost", message))
+        }
+        _ => {
+            let message = format!(
+                "{object} has no volume of class \"{}\" yet. Next: nothing, unless it takes long; then kubectl \
+                 describe pvc -n {} {name}.",
+                text("/spec/storageClassName"),
+                pass.names.namespace
+            );
+            Some(Fact::no("NotBound", message))
         }
     }
-    Fact::yes("Bound", "every volume is there, and there is room on it")
 }
 
 /// What is wrong with the volumes and stays so until somebody does something.
