@@ -68,7 +68,8 @@ impl Relay {
         if before.is_none() {
             self.following.check(self.clock.elapsed())?;
         }
-        let (held, now) = (self.document()?, self.now());
+        // By the clock, as sso does, and not by the store's time, which may stand still behind a clock that was wrong.
+        let (held, now) = (self.document()?, self.clock.now());
         let claims = check_session_token(&proof.session_token, &held.device_anchors, &self.domain, now)
             .map_err(|error| match error {
                 SessionError::Expired { .. } => Refusal::new(

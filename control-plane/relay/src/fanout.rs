@@ -60,7 +60,7 @@ impl Sink<Ticket> for Fanout {
                 (Waiter::Ask(answer) | Waiter::Handshake { answer, .. }, _) => {
                     let _ = answer.send(outcome);
                 }
-                (Waiter::Tell | Waiter::Message { .. }, _) => {}
+                (Waiter::Message { .. }, _) => {}
             }
         }
         for (room, messages) in std::mem::take(&mut self.rooms).into_values() {

@@ -43,6 +43,7 @@ mod status;
 mod submit;
 mod sweep;
 mod ticket;
+mod trimming;
 mod trouble;
 mod wicket;
 

@@ -18,10 +18,12 @@ pub(crate) struct Meters {
     pub(crate) delivered_bytes: IntCounter,
     pub(crate) caught_up: IntCounter,
     pub(crate) expired: IntCounter,
+    pub(crate) trimmed: IntCounter,
     pub(crate) queue: IntGauge,
     pub(crate) devices: IntGauge,
     pub(crate) live_rooms: IntGauge,
     pub(crate) oldest_undelivered: Gauge,
+    pub(crate) store_time_ahead: Gauge,
     pub(crate) changes_age: Gauge,
     pub(crate) unread_changes: IntCounter,
     pub(crate) sync: Histogram,
@@ -56,6 +58,11 @@ impl Meters {
             delivered_bytes: metrics.counter("delivered", bytes, "Bytes of frames with entries sent.")?,
             caught_up: metrics.counter("caught_up", count, "Entries that were delivered from the log.")?,
             expired: metrics.counter("expired", count, "Messages and Welcomes removed at their end.")?,
+            trimmed: metrics.counter(
+                "trimmed",
+                count,
+                "Entries removed because every member has them, or after 30 days.",
+            )?,
             queue: metrics.gauge("queue", count, "Operations that wait for the store's writer.")?,
             devices: metrics.gauge(
                 "connected_devices",
@@ -67,6 +74,11 @@ impl Meters {
                 "oldest_undelivered",
                 seconds,
                 "Age of the oldest entry that a member has not acknowledged.",
+            )?,
+            store_time_ahead: metrics.level(
+                "store_time_ahead",
+                seconds,
+                "The store's time, which never goes back, less the clock; far from 0 the clock leapt.",
             )?,
             changes_age: metrics.level(
                 "changes_age",

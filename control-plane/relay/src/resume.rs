@@ -52,7 +52,7 @@ impl Session {
                 generation: part.room.generation.0,
                 epoch: part.room.epoch,
                 head: part.until.unwrap_or(part.room.head).0,
-                resynchronise: !same && !fresh,
+                resynchronise: (!same && !fresh) || missed(&part, after),
                 after: after.0,
                 removed: part.until.is_some(),
             });
@@ -67,8 +67,33 @@ impl Session {
     }
 }
 
+/// Whether a handshake after that place is gone: then the device can't follow the group, and nothing else would say so.
+fn missed(part: &Membership, after: Seq) -> bool {
+    part.until.is_none() && after < part.room.trimmed
+}
+
 /// The furthest of where it joined, what it acknowledged, what it says it holds; never past the end.
 fn after(part: &Membership, cursor: Option<u64>) -> Seq {
     let end = part.until.unwrap_or(part.room.head);
     part.from.max(part.acknowledged).max(Seq(cursor.unwrap_or(0))).min(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wickr_base::{Generation, RoomId, SeededRng, UserId};
+    use wickr_store::queue::{Next, RoomMeta, RoomNumber};
+
+    #[test]
+    fn a_device_that_missed_a_handshake_which_is_gone_is_told_so() {
+        let rng = SeededRng::new(1);
+        let id = RoomId::random("hq.example".parse().unwrap(), &rng);
+        let next = Next { generation: Generation(0), epoch: 0, removed_leaf: false };
+        let mut room = RoomMeta::begin(RoomNumber(1), id, UserId::random(&rng), next);
+        (room.head, room.trimmed) = (Seq(9), Seq(4));
+        let part = |until| Membership { room: room.clone(), from: Seq(1), until, acknowledged: Seq(2) };
+        assert!(missed(&part(None), after(&part(None), None)));
+        assert!(!missed(&part(None), after(&part(None), Some(4))), "it holds more than it has acknowledged");
+        assert!(!missed(&part(Some(Seq(9))), Seq(2)), "a removed device follows no group");
+    }
 }

@@ -28,7 +28,7 @@ use crate::removal::Removals;
 use crate::rooms::Rooms;
 use crate::status::Figures;
 use crate::ticket::Ticket;
-use crate::{canary, changes, connect, control, expiry, removal, status, sweep};
+use crate::{canary, changes, connect, control, expiry, removal, status, sweep, trimming};
 
 /// What an engine is given to open the queue store with.
 pub struct Opening {
@@ -188,6 +188,7 @@ impl BoundRelay {
         background.spawn("proposing removals", removal::propose(Arc::clone(&relay)));
         background.spawn("the canary", canary::sing(Arc::clone(&relay), gate));
         background.spawn("removing what has expired", expiry::purge(Arc::clone(&relay)));
+        background.spawn("trimming logs", trimming::trim(Arc::clone(&relay)));
         background.spawn("looking after connections", sweep::sweep(Arc::clone(&relay), shutdown.clone()));
         background.spawn("telling of the drain", sweep::drain(Arc::clone(&relay), shutdown.clone()));
         background.spawn("telling of documents", sweep::announce(Arc::clone(&relay)));

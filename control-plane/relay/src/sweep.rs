@@ -28,7 +28,7 @@ pub(crate) async fn sweep(relay: Arc<Relay>, shutdown: Shutdown) {
     let mut tick = tokio::time::interval(EVERY);
     loop {
         tick.tick().await;
-        let (now, ticks, draining) = (relay.now(), relay.ticks(), shutdown.is_draining());
+        let (now, ticks, draining) = (relay.clock.now(), relay.ticks(), shutdown.is_draining());
         for connection in relay.live.connections() {
             if draining {
                 connection.end(ProblemCode::Draining, "the relay is shutting down; connect again");
@@ -38,8 +38,14 @@ pub(crate) async fn sweep(relay: Arc<Relay>, shutdown: Shutdown) {
         }
         relay.meters.live_rooms.set(i64::try_from(relay.rooms.drop_idle()).unwrap_or(i64::MAX));
         relay.meters.changes_age.set(relay.following.age(relay.clock.elapsed()).as_secs_f64());
+        relay.meters.store_time_ahead.set(ahead(relay.now(), now));
         relay.meters.queue.set(i64::try_from(relay.store.waiting()).unwrap_or(i64::MAX));
     }
+}
+
+/// By how many seconds the store's time is ahead of the clock; negative while the clock is doubted.
+fn ahead(store: UnixMillis, clock: UnixMillis) -> f64 {
+    store.since(clock).as_secs_f64() - clock.since(store).as_secs_f64()
 }
 
 /// What one connection is due.
@@ -117,6 +123,12 @@ mod tests {
         connection.expires_at.store(2_000, Ordering::Relaxed);
         assert_eq!(ends_with(&connection, 1_000, 20_000), None);
         assert_eq!(ends_with(&connection, 2_000, 20_000), Some(ProblemCode::SessionExpired));
+    }
+
+    #[test]
+    fn the_store_may_be_ahead_of_the_clock_or_behind_it() {
+        let ahead = |store, clock| super::ahead(UnixMillis(store), UnixMillis(clock));
+        assert_eq!([ahead(3_000, 1_000), ahead(1_000, 3_000), ahead(7, 7)], [2.0, -2.0, 0.0]);
     }
 
     #[test]

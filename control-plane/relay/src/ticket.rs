@@ -29,8 +29,6 @@ pub(crate) enum Waiter {
     Handshake { room: Arc<Room>, change: Box<RoomChange>, answer: oneshot::Sender<Answer> },
     /// Somebody in this process.
     Ask(oneshot::Sender<Answer>),
-    /// Nobody.
-    Tell,
 }
 
 /// What becomes of the live room when the handshake is durable.

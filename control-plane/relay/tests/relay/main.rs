@@ -16,3 +16,4 @@ mod restart;
 mod revocation;
 mod sessions;
 mod store_troubles;
+mod trimming;

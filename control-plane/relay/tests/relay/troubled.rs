@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use wickr_base::{DeviceId, Generation, Incarnation, MessageId, RoomId, Seq, UnixMillis};
 use wickr_relay::Ticket;
 use wickr_store::queue::{
-    BackupDone, BatchReport, Completed, Disk, Entry, Followed, InboxItem, Membership, Operation, Place,
-    PoolCount, QueueStore, Rejected, Room, RoomNumber, Sink, StoreError, Usage,
+    BackupDone, BatchReport, Completed, Disk, Entry, Followed, InboxItem, Membership, Operation,
+    PendingRestore, Place, PoolCount, QueueStore, Rejected, Room, RoomNumber, Sink, StoreError, Trim, Usage,
 };
 
 /// What is amiss, and how often something was asked for.
@@ -144,6 +144,14 @@ impl QueueStore<Ticket> for TroubledStore {
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {
         self.store.canary().await
+    }
+
+    async fn trimmable(&self, at_most: usize) -> Result<Vec<Trim>, StoreError> {
+        self.store.trimmable(at_most).await
+    }
+
+    async fn pending_restore(&self) -> Result<Option<PendingRestore>, StoreError> {
+        self.store.pending_restore().await
     }
 
     async fn usage(&self) -> Result<Usage, StoreError> {
