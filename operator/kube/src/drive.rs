@@ -1,15 +1,14 @@
 //! The loop around every pass: workers, what follows each outcome, backoff, panics, metrics.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use parking_lot::Mutex;
 use wickr_base::{Clock, Rng};
 
 use crate::backoff::{Backoffs, jitter};
+use crate::caught::caught;
 use crate::{Class, Failure, Key, Metrics, Queue};
 
 /// How often an object is looked at when nothing happens: referenced objects are read by name, not watched, and
@@ -110,9 +109,9 @@ impl Driver {
         let name = controller.name();
         let before = self.clock.elapsed();
         let failed = self.backoffs.count(&key);
-        let outcome = match AssertUnwindSafe(controller.pass(&key, failed)).catch_unwind().await {
+        let outcome = match caught(controller.pass(&key, failed)).await {
             Ok(outcome) => outcome,
-            Err(panic) => Failure::Panic { key: key.clone(), text: said(panic.as_ref()) }.into(),
+            Err(text) => Failure::Panic { key: key.clone(), text }.into(),
         };
         let seconds = self.clock.elapsed().saturating_sub(before).as_secs_f64();
         self.metrics.passed(name, outcome.label(), seconds);
@@ -176,11 +175,6 @@ impl Driver {
             self.metrics.holds(name, reason, 1.0);
         }
     }
-}
-
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "nothing".to_owned())
 }
 
 #[cfg(test)]

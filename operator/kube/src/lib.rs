@@ -6,6 +6,7 @@
 
 pub mod backoff;
 mod cache;
+mod caught;
 mod class;
 mod drive;
 mod events;
@@ -22,6 +23,7 @@ mod watch;
 mod writer;
 
 pub use cache::{Cache, News};
+pub use caught::caught;
 pub use class::Class;
 pub use drive::{Controller, Driver, Outcome, RECHECK};
 pub use events::{Events, Happening, shrug};

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use wickr_base::{Clock, UnixMillis};
 
 use crate::Key;
+use crate::caught::caught;
 use crate::metrics::Polls;
 
 /// Between two questions while all is well.
@@ -187,9 +188,14 @@ impl<A: Ask> Poller<A> {
         let inner = &self.inner;
         inner.polls.asked.inc();
         let timer = inner.polls.duration.start_timer();
-        let answer = match tokio::time::timeout(TIMEOUT, inner.ask.ask(&target)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+        // A panic is an answer too: a question without an end would be the last one to this target.
+        let answer = match caught(tokio::time::timeout(TIMEOUT, inner.ask.ask(&target))).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+            Err(text) => {
+                tracing::error!(?target, text, "a question panicked");
+                Err(format!("the operator failed to ask: {text}"))
+            }
         };
         timer.observe_duration();
         let at = inner.clock.now();
@@ -233,6 +239,9 @@ mod tests {
     use crate::Queue;
     use wickr_base::ManualClock;
 
+    /// The error that the script's answer is not, but dies of.
+    const PANIC: &str = "it should never be so";
+
     #[derive(Debug, Default)]
     struct Script {
         said: Mutex<Vec<Instant>>,
@@ -247,7 +256,10 @@ mod tests {
             self.said.lock().push(Instant::now());
             let answer = self.answer.lock().clone();
             match answer {
-                Some(answer) => answer,
+                Some(answer) => {
+                    assert_ne!(answer, Err(PANIC.to_owned()), "{PANIC}");
+                    answer
+                }
                 None => std::future::pending().await,
             }
         }
@@ -312,6 +324,20 @@ mod tests {
         queue.next().await;
         assert_eq!(start.elapsed(), TIMEOUT);
         assert!(matches!(poller.heard(&owner(), &"relay"), Heard::Failed { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_panics_has_failed_and_is_asked_again() {
+        let (poller, script, queue) = poller(Some(Err(PANIC.to_owned())));
+        poller.want(&owner(), &["relay"], false);
+        let woken = || tokio::time::timeout(Duration::from_mins(1), queue.next());
+        queue.done(&woken().await.unwrap(), None);
+        assert!(
+            matches!(poller.heard(&owner(), &"relay"), Heard::Failed { error, .. } if error.contains(PANIC))
+        );
+        *script.answer.lock() = Some(Ok(1));
+        queue.done(&woken().await.unwrap(), None);
+        assert!(matches!(poller.heard(&owner(), &"relay"), Heard::Answered { .. }));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use wickr_base::Clock;
 use wickr_operator_core::RehearsalAnswer;
 use wickr_operator_core::provider::{Rehearsal, RehearsalRequest};
-use wickr_operator_kube::{Key, Wake};
+use wickr_operator_kube::{Key, Wake, caught};
 
 use super::{Call, Contact, Question, Target};
 
@@ -50,11 +50,26 @@ impl Rehearsals {
         after: impl FnOnce() + Send + 'static,
     ) {
         let generation = request.generation.clone();
+        let asking = async move { ask(&request, &sso, &contact).await };
+        self.run(provider, generation, asking, after);
+    }
+
+    fn run(
+        &self,
+        provider: &Key,
+        generation: String,
+        asking: impl Future<Output = Result<RehearsalAnswer, String>> + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) {
         let running = Rehearsal::Running { generation: generation.clone(), since: self.clock.now() };
         self.last.lock().insert(provider.clone(), running);
         let (rehearsals, provider) = (self.clone(), provider.clone());
         tokio::spawn(async move {
-            let answer = ask(&request, &sso, &contact).await;
+            // A panic is an end too: nobody begins another rehearsal while this one runs.
+            let answer = caught(asking).await.unwrap_or_else(|text| {
+                tracing::error!(%provider, text, "a rehearsal panicked");
+                Err(format!("the operator failed to ask: {text}"))
+            });
             let at = rehearsals.clock.now();
             let done = match answer {
                 Ok(answer) => Rehearsal::Done { generation, at, answer },
@@ -84,4 +99,27 @@ async fn ask(request: &RehearsalRequest, sso: &Target, contact: &Contact) -> Res
     let body = call.make().await.map_err(|error| error.to_string())?;
     serde_json::from_slice(&body)
         .map_err(|error| format!("the answer to the rehearsal can't be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wickr_base::{ManualClock, UnixMillis};
+    use wickr_operator_kube::Queue;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rehearsal_that_panics_has_failed_and_wakes_its_provider() {
+        let queue = Queue::new();
+        queue.open();
+        let woken = queue.clone();
+        let clock = Arc::new(ManualClock::at(UnixMillis(7)));
+        let rehearsals = Rehearsals::new(clock, Arc::new(move |provider: &Key| woken.add(provider.clone())));
+        let provider = Key::new("hq", "idp");
+        let answer = Vec::<Result<RehearsalAnswer, String>>::new();
+        rehearsals.run(&provider, "one".to_owned(), async move { answer[0].clone() }, || {});
+        let woken = tokio::time::timeout(WITHIN, queue.next()).await;
+        assert_eq!(woken.ok(), Some(provider.clone()));
+        assert!(matches!(rehearsals.last(&provider), Rehearsal::Failed { generation, error, .. }
+                if generation == "one" && error.contains("out of bounds")));
+    }
 }
