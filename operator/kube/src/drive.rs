@@ -15,6 +15,10 @@ use crate::{Class, Failure, Key, Metrics, Queue};
 /// nobody tells that a right was granted. Longer than that no status may be wrong.
 pub const RECHECK: Duration = Duration::from_mins(1);
 
+/// How soon a refused object is looked at again the first time, doubled each time up to `RECHECK`: whoever is told that
+/// a Secret is missing makes it and waits.
+const REFUSED: Duration = Duration::from_secs(10);
+
 /// What a pass ended with. Status was written already; this only decides what follows.
 #[derive(Debug)]
 pub enum Outcome {
@@ -79,13 +83,15 @@ pub struct Driver {
     rng: Arc<dyn Rng>,
     metrics: Metrics,
     holding: Mutex<HashMap<Key, Vec<&'static str>>>,
+    /// How often each object was refused in a row.
+    refused: Mutex<HashMap<Key, u32>>,
 }
 
 impl Driver {
     /// Over the objects that come out of `queue`.
     pub fn new(queue: Queue, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>, metrics: Metrics) -> Self {
         let backoffs = Backoffs::new(rng.clone());
-        Self { queue, backoffs, clock, rng, metrics, holding: Mutex::default() }
+        Self { queue, backoffs, clock, rng, metrics, holding: Mutex::default(), refused: Mutex::default() }
     }
 
     /// Passes over objects, at most `workers` at once and never two over the same; ends only when dropped.
@@ -123,6 +129,9 @@ impl Driver {
 
     /// When to look again.
     fn follow(&self, name: &str, key: &Key, outcome: &Outcome) -> Option<Duration> {
+        if !matches!(outcome, Outcome::Refused) {
+            self.refused.lock().remove(key);
+        }
         let soft = |most: Duration| most.saturating_sub(jitter(self.rng.as_ref(), most / 6));
         match outcome {
             Outcome::Settled { recheck } | Outcome::Holding { recheck, .. } => {
@@ -131,7 +140,11 @@ impl Driver {
             }
             Outcome::Refused => {
                 self.backoffs.forget(key);
-                Some(soft(RECHECK))
+                let mut refused = self.refused.lock();
+                let times = refused.entry(key.clone()).or_default();
+                let most = REFUSED.saturating_mul(1 << (*times).min(8)).min(RECHECK);
+                *times = times.saturating_add(1);
+                Some(soft(most))
             }
             Outcome::Failed { class, text } => {
                 self.metrics.failed(name, *class);
@@ -229,6 +242,28 @@ mod tests {
         let start = Instant::now();
         driver.step(&script).await;
         assert!((50..=60).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_object_is_looked_at_again_soon_and_then_less_often() {
+        let (driver, queue, _) = driver();
+        let mut ends: Vec<Outcome> = (0..5).map(|_| Outcome::Refused).collect();
+        ends.push(Outcome::Settled { recheck: Some(Duration::from_secs(1)) });
+        ends.extend((0..2).map(|_| Outcome::Refused));
+        ends.reverse();
+        let script = Script(Mutex::new(ends));
+        queue.add(Key::new("hq", "hq"));
+        driver.step(&script).await;
+        let mut rests = Vec::new();
+        for _ in 0..7 {
+            let before = Instant::now();
+            driver.step(&script).await;
+            rests.push(before.elapsed().as_secs_f64());
+        }
+        let most = [10.0, 20.0, 40.0, 60.0, 60.0, 1.0, 10.0];
+        for (rest, most) in rests.iter().zip(most) {
+            assert!((most * 0.8..=most + 0.01).contains(rest), "{rests:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
