@@ -11,11 +11,13 @@ use wickr_base::{SystemClock, SystemRng};
 use wickr_operator::args::{Args, LogFormat};
 use wickr_operator::plain;
 use wickr_operator::wiring::{Operator, Parts};
-use wickr_operator_kube::Metrics;
+use wickr_operator_kube::{LASTS, Metrics};
 use wickr_service::Shutdown;
 
-/// How long a request of a pass may be silent; watches have their own.
+/// How long a request of a pass may be silent.
 const REQUEST: Duration = Duration::from_secs(15);
+/// How long a watch may be, or the list that it begins with: longer than one lasts.
+const WATCH: Duration = LASTS.saturating_add(Duration::from_secs(10));
 
 fn main() -> Result<()> {
     // Before anything could pick another one.
@@ -42,12 +44,14 @@ async fn run(args: Args) -> Result<()> {
     telemetry.build_info(env!("CARGO_PKG_VERSION"), option_env!("WICKR_COMMIT").unwrap_or("unknown"))?;
     let config =
         Config::infer().await.context("finding the cluster (a kubeconfig, or the pod's own account)")?;
-    let mut quick = config.clone();
-    quick.read_timeout = Some(REQUEST);
-    quick.write_timeout = Some(REQUEST);
+    let within = |time| {
+        let mut config = config.clone();
+        (config.read_timeout, config.write_timeout) = (Some(time), Some(REQUEST));
+        config
+    };
     let operator = Operator::new(Parts {
-        client: Client::try_from(quick).context("making a client")?,
-        watching: Client::try_from(config).context("making a client for watches")?,
+        client: Client::try_from(within(REQUEST)).context("making a client")?,
+        watching: Client::try_from(within(WATCH)).context("making a client for watches")?,
         env: args.env(),
         namespaces: args.namespaces(),
         instance: args.instance.clone(),

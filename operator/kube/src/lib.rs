@@ -36,5 +36,5 @@ pub use queue::Queue;
 pub use snapshot::snapshot;
 pub use standing::Standing;
 pub use view::{Asked, View};
-pub use watch::{Wakes, Watch, Watches};
+pub use watch::{LASTS, Wakes, Watch, Watches};
 pub use writer::{Fence, Reported, Writer};

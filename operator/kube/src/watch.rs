@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use kube::Client;
 use kube::api::{Api, WatchParams};
-use kube::core::{ApiResource, DynamicObject, TypeMeta};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::core::{ApiResource, DynamicObject, TypeMeta, WatchEvent};
+use kube::runtime::watcher;
+use tokio::time::{Instant, timeout};
 
 use crate::{Cache, Key, Live, News, Queue, Standing, failure};
 
@@ -62,15 +63,23 @@ struct Reader {
     queue: Queue,
 }
 
-/// How long a watch that the API server forbids rests before it is tried again.
-const FORBIDDEN_REST: Duration = Duration::from_secs(10);
+/// How long one watch lasts before it is begun anew where it was. It bounds how long a connection that died without a
+/// word goes unnoticed: five seconds later the watch is given up.
+pub const LASTS: Duration = Duration::from_secs(40);
 
-/// How long the API server may take to say no.
+/// The first and the longest rest before a watch that failed is tried again.
+const RESTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
+/// How long the API server may take to let a watch begin, and to say no after that.
 const PROBE: Duration = Duration::from_secs(2);
 
 /// Whether the API server says that the operator may not, or that it doesn't know the kind.
 fn is_no(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
+}
+
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 impl Watches {
@@ -105,7 +114,8 @@ impl Watches {
         }
     }
 
-    /// Runs every stream; ends only when dropped. Failures are noted in the cache and tried again with backoff.
+    /// Runs every stream; ends only when dropped. Failures are noted in the cache; what failed is tried
+    /// again, and every object looked at once it runs.
     pub async fn run(self, client: Client) {
         let mut declared = Vec::new();
         for stream in &self.streams {
@@ -128,24 +138,39 @@ impl Stream {
         } else {
             Api::namespaced_with(client, &scope, &self.resource)
         };
-        let mut config = watcher::Config::default();
+        let mut config = watcher::Config::default().timeout(seconds(LASTS));
         if let Some(labels) = &self.labels {
             config = config.labels(labels);
         }
+        let (mut rest, mut failing) = (RESTS.0, false);
         loop {
-            let mut events = std::pin::pin!(watcher(api.clone(), config.clone()).default_backoff());
+            let begun = Instant::now();
+            let mut events = std::pin::pin!(watcher(api.clone(), config.clone()));
             let mut listed = Vec::new();
             while let Some(event) = events.next().await {
                 match event {
-                    Ok(event) => self.take(event, &scope, cache, &mut listed),
-                    Err(error) if self.failed(&error, &scope, cache) => break,
-                    Err(_) => {}
+                    Ok(event) => {
+                        let done = matches!(event, watcher::Event::InitDone);
+                        self.take(event, &scope, cache, &mut listed);
+                        if done && std::mem::take(&mut failing) {
+                            self.wake_all(cache);
+                        }
+                    }
+                    Err(error) => {
+                        failing = true;
+                        self.failed(&error, &scope, cache);
+                        break;
+                    }
                 }
             }
-            // Begun anew with a list, because nothing tells when a watch that was forbidden runs again; but only once
-            // it would: else a right to list without one to watch looked fine for a moment, again and again.
+            if begun.elapsed() > RESTS.1 {
+                rest = RESTS.0;
+            }
+            // Begun anew with a list, because nothing tells when a watch that failed runs again; but only once it would:
+            // else a right to list without one to watch looked fine for a moment, again and again.
             loop {
-                tokio::time::sleep(FORBIDDEN_REST).await;
+                tokio::time::sleep(rest).await;
+                rest = rest.saturating_mul(2).min(RESTS.1);
                 if self.may_watch(&api).await {
                     break;
                 }
@@ -153,20 +178,15 @@ impl Stream {
         }
     }
 
-    /// Whether the API server would let a watch begin.
+    /// Whether the API server lets a watch begin.
     async fn may_watch(&self, api: &Api<DynamicObject>) -> bool {
         let mut params = WatchParams::default().timeout(1);
         if let Some(labels) = &self.labels {
             params = params.labels(labels);
         }
-        let first = match api.watch(&params, "0").await {
-            Ok(stream) => {
-                let mut stream = std::pin::pin!(stream);
-                tokio::time::timeout(PROBE, stream.next()).await.ok().flatten()
-            }
-            Err(error) => Some(Err(error)),
-        };
-        !matches!(first, Some(Err(error)) if is_no(&error))
+        let Ok(Ok(stream)) = timeout(PROBE, api.watch(&params, "0")).await else { return false };
+        let mut stream = std::pin::pin!(stream);
+        !matches!(timeout(PROBE, stream.next()).await, Ok(Some(Err(_) | Ok(WatchEvent::Error(_)))))
     }
 
     fn take(&self, event: watcher::Event<DynamicObject>, scope: &str, cache: &Cache, listed: &mut Vec<Key>) {
@@ -179,14 +199,10 @@ impl Stream {
                 }
             }
             watcher::Event::InitDone => {
-                let was = cache.standing(&self.resource, scope);
                 for gone in cache.listed(&self.resource, scope, listed) {
                     self.wake(&gone, None);
                 }
                 listed.clear();
-                if matches!(was, Some(Standing::Failing { .. })) {
-                    self.wake_all(cache);
-                }
             }
             watcher::Event::Apply(object) => {
                 if let Some(live) = self.live(object) {
@@ -241,8 +257,8 @@ impl Stream {
         }
     }
 
-    /// Notes a failed watch; true when the API server forbids it, so that going on is of no use.
-    fn failed(&self, error: &watcher::Error, scope: &str, cache: &Cache) -> bool {
+    /// Notes a failed watch.
+    fn failed(&self, error: &watcher::Error, scope: &str, cache: &Cache) {
         let source = match error {
             watcher::Error::InitialListFailed(source)
             | watcher::Error::WatchStartFailed(source)
@@ -258,6 +274,5 @@ impl Stream {
         if untrue && cache.stands(&self.resource, scope, Standing::Failing { forbidden, reason }) {
             self.wake_all(cache);
         }
-        forbidden
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::ApiResource;
+use serde_json::json;
+use tokio::time::timeout;
 use wickr_operator_kube::{Cache, Key, Live, Queue, Standing, Watch, Watches};
 use wickr_operator_testkit::fake_cluster::{FakeCluster, Fault};
 
@@ -12,8 +14,9 @@ fn config_map() -> ApiResource {
     ApiResource::erase::<ConfigMap>(&())
 }
 
-fn watched(cluster: &FakeCluster) -> Cache {
+fn watched(cluster: &FakeCluster) -> (Cache, Queue) {
     let (cache, queue) = (Cache::default(), Queue::new());
+    queue.open();
     let mut watches = Watches::new(cache.clone(), Vec::new());
     let watch = Watch {
         resource: config_map(),
@@ -23,7 +26,21 @@ fn watched(cluster: &FakeCluster) -> Cache {
     };
     watches.add("network", &config_map(), vec![watch], &queue);
     tokio::spawn(watches.run(cluster.client()));
-    cache
+    (cache, queue)
+}
+
+fn put(cluster: &FakeCluster, name: &str) {
+    cluster.put(
+        "configmaps",
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "hq", "name": name}}),
+    );
+}
+
+/// Waits for a pass, and does it.
+async fn passes(queue: &Queue, within: Duration) -> bool {
+    let Ok(key) = timeout(within, queue.next()).await else { return false };
+    queue.done(&key, None);
+    true
 }
 
 fn is_failing(cache: &Cache) -> bool {
@@ -35,7 +52,7 @@ fn is_failing(cache: &Cache) -> bool {
 async fn a_right_to_list_without_one_to_watch_is_no_until_it_is_granted() {
     let cluster = FakeCluster::new();
     cluster.fault(Fault::forbidden("watch", "configmaps"));
-    let cache = watched(&cluster);
+    let (cache, _) = watched(&cluster);
     while !is_failing(&cache) {
         tokio::task::yield_now().await;
     }
@@ -46,4 +63,31 @@ async fn a_right_to_list_without_one_to_watch_is_no_until_it_is_granted() {
     cluster.heal();
     tokio::time::sleep(Duration::from_secs(15)).await;
     assert_eq!(cache.standing(&config_map(), ""), Some(Standing::Synced));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_while_a_connection_is_dead_is_known_within_a_minute() {
+    let cluster = FakeCluster::new();
+    put(&cluster, "hq");
+    let (cache, queue) = watched(&cluster);
+    assert!(passes(&queue, Duration::from_secs(5)).await);
+    cluster.silence();
+    put(&cluster, "late");
+    assert!(passes(&queue, Duration::from_mins(1)).await, "the watch is begun anew");
+    assert!(cache.get(&config_map(), &Key::new("hq", "late")).unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_object_is_looked_at_when_the_api_server_answers_again() {
+    let cluster = FakeCluster::new();
+    put(&cluster, "hq");
+    let (cache, queue) = watched(&cluster);
+    assert!(passes(&queue, Duration::from_secs(5)).await);
+    cluster.silence();
+    cluster.fault(Fault::next("", "", 1000, 503));
+    assert!(!passes(&queue, Duration::from_mins(5)).await, "what was seen goes on counting");
+    assert_eq!(cache.standing(&config_map(), ""), Some(Standing::Synced));
+    cluster.heal();
+    assert!(passes(&queue, Duration::from_secs(15)).await);
+    assert!(!passes(&queue, Duration::from_mins(5)).await, "once");
 }

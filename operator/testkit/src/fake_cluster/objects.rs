@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) uids: u64,
     pub(super) history: Vec<Change>,
     pub(super) watchers: Vec<(Address, UnboundedSender<String>)>,
+    /// Watches that are open and say nothing any more.
+    pub(super) silent: Vec<(Address, UnboundedSender<String>)>,
     pub(super) followers: Vec<UnboundedSender<()>>,
     pub(super) faults: Vec<Fault>,
     pub(super) writes: Vec<Wrote>,

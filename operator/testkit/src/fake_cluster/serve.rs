@@ -47,6 +47,13 @@ impl FakeCluster {
         self.state.lock().faults.push(fault);
     }
 
+    /// Watches that are open now say nothing any more and don't end, as when a host in between is gone.
+    pub fn silence(&self) {
+        let mut state = self.state.lock();
+        let open = std::mem::take(&mut state.watchers);
+        state.silent.extend(open);
+    }
+
     /// Ends every fault.
     pub fn heal(&self) {
         self.state.lock().faults.clear();
