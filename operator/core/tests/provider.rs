@@ -336,6 +336,23 @@ fn a_secret_without_the_key_and_one_that_may_not_be_read_are_told_apart() {
 }
 
 #[test]
+fn a_missing_right_makes_a_provider_unready_with_that_reason_and_the_right_to_grant() {
+    let world = World::live();
+    let failure = Explained {
+        class: FailureClass::Forbidden,
+        attempted: "list and watch wickrnetworks.wickr.dev".to_owned(),
+        message: "wickrnetworks.wickr.dev is forbidden".to_owned(),
+        next: "grant the operator the verbs list and watch on wickrnetworks.wickr.dev in the whole cluster"
+            .to_owned(),
+        attempts: 1,
+    };
+    let status = provider::report(&world.provider, None, &ProviderOutcome::Failed(&failure), world.now);
+    assert_eq!(told(&status, condition::READY), "False Forbidden");
+    let text = message(&status, condition::READY);
+    assert!(text.contains("Next: grant the operator the verbs list and watch"), "{text}");
+}
+
+#[test]
 fn a_key_of_the_network_is_never_sent_to_a_provider() {
     let mut world = World::new();
     let value = Some(Secret::new("a private key".to_owned()));
