@@ -36,12 +36,12 @@ pub fn cluster() -> Result<()> {
 pub fn go() -> Result<()> {
     let Ok(version) = run(Command::new("go").arg("version")) else {
         bail!(
-            "Go is not installed: the cluster's programs are built with it; install Go 1.26 or newer and put it in PATH"
+            "Go is not installed: the cluster's programs are built with it; install Go 1.21 or later and put it in PATH"
         );
     };
     let number = version.split("go1.").nth(1).and_then(|rest| rest.split(['.', ' ']).next()).unwrap_or("0");
     if number.parse::<u32>().unwrap_or(0) < 21 {
-        bail!("{} is too old: install Go 1.26 or newer and put it first in PATH", version.trim());
+        bail!("{} is too old: install Go 1.21 or later and put it first in PATH", version.trim());
     }
     Ok(())
 }
