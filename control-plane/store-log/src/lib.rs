@@ -28,6 +28,7 @@ mod store;
 mod tables;
 mod trim;
 mod trimmable;
+mod undelivered;
 mod writer;
 
 pub use backup::FILE as BACKUP;

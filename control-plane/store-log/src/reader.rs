@@ -1,7 +1,5 @@
 //! Reading: each function looks at one snapshot, in which a batch is there as a whole or not at all.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use fjall::{Readable, Slice, Snapshot};
 use prost::Message;
@@ -55,7 +53,7 @@ impl<'a> View<'a> {
         record.meta(number, head).map(Some)
     }
 
-    fn live(
+    pub(crate) fn live(
         &self,
         now: UnixMillis,
         room: RoomNumber,
@@ -264,30 +262,4 @@ pub(crate) fn usage(tables: &Tables) -> Usage {
     let view = View::of(tables);
     let count = |prefix: [u8; 1]| view.at.prefix(&tables.records, prefix).count() as u64;
     Usage { rooms: count(keys::rooms()), devices: count(keys::pools()) }
-}
-
-pub(crate) fn oldest_undelivered(tables: &Tables, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-    let view = View::of(tables);
-    let mut heads: HashMap<RoomNumber, Seq> = HashMap::new();
-    let mut oldest: Option<UnixMillis> = None;
-    for found in view.at.prefix(&tables.records, keys::parts()) {
-        let (key, value) = step("scanning memberships", found.into_inner())?;
-        let (device, number) =
-            keys::part_of(&key).ok_or(StoreError::Unreadable { what: "a membership's key" })?;
-        let part: Part = records::decode("a membership", &value)?;
-        let head = if let Some(head) = heads.get(&number) {
-            *head
-        } else {
-            let head = view.meta(number)?.map_or(Seq(0), |meta| meta.head);
-            *heads.entry(number).or_insert(head)
-        };
-        let held = view.record(&keys::cursor(device, number))?;
-        let held = held.map(|value| records::number(&value)).transpose()?.unwrap_or(part.from);
-        let last = part.until.map_or(head, Seq);
-        if let Some(next) = view.live(now, number, Seq(held), last).next() {
-            let time = next?.place.time;
-            oldest = Some(oldest.map_or(time, |oldest| oldest.min(time)));
-        }
-    }
-    Ok(oldest)
 }

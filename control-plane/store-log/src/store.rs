@@ -18,7 +18,7 @@ use crate::error::{OpenError, file};
 use crate::opening::{self, DirectoryLock};
 use crate::tables::Tables;
 use crate::writer::{Queue, Writer};
-use crate::{adopting, backup, reader, space, trimmable};
+use crate::{adopting, backup, reader, space, trimmable, undelivered};
 
 /// Where the store lies.
 #[derive(Clone, Debug)]
@@ -245,7 +245,7 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
     }
 
     async fn oldest_undelivered(&self) -> Result<Option<UnixMillis>, StoreError> {
-        self.reading(reader::oldest_undelivered).await
+        self.reading(undelivered::oldest).await
     }
 
     async fn disk(&self) -> Result<Disk, StoreError> {
