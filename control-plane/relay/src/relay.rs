@@ -77,7 +77,7 @@ impl Relay {
         }
         let network = Network {
             domain: self.domain.clone(),
-            suite: Suite::P256,
+            suite: suite(held.document.suite)?,
             hub_certificate: held.document.hub_certificate.as_bytes().to_vec(),
             devices: Arc::new(DeviceIssuers {
                 domain: self.domain.clone(),
@@ -90,5 +90,16 @@ impl Relay {
         })?;
         *self.hub.write() = Some((held.document.number, hub.clone()));
         Ok(hub)
+    }
+}
+
+/// The document's suite as the engine has it.
+fn suite(named: wickr_policy::Suite) -> Result<Suite, Refusal> {
+    match named {
+        wickr_policy::Suite::P256 => Ok(Suite::P256),
+        other => {
+            tracing::error!(suite = %other, "the network document names a cipher suite that this version does not have");
+            Err(Refusal::internal("judging"))
+        }
     }
 }

@@ -121,7 +121,7 @@ impl fmt::Display for SigningReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Suite;
+    use crate::Der;
     use crate::document::sample;
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
         later.issued_at = UnixMillis(2_000_000);
         later.expires_at = UnixMillis(9_000_000);
         assert!(!payload_changed(&sample(), &later));
-        later.suite = Suite::P384;
+        later.hub_certificate = Der::new([6]);
         assert!(payload_changed(&sample(), &later));
     }
 
@@ -155,7 +155,7 @@ mod tests {
         other.number = 3;
         assert_eq!(may_replace(Some(&current), &other), Err(Refusal::Older { current: 4, candidate: 3 }));
         other.number = 4;
-        other.suite = Suite::P384;
+        other.hub_certificate = Der::new([6]);
         assert_eq!(may_replace(Some(&current), &other), Err(Refusal::Conflicting(4)));
         other.number = 5;
         assert_eq!(may_replace(Some(&current), &other), Ok(()));
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(due_for_signing(Some(&current), &wanted, at(2_999_999)), None);
         assert_eq!(due_for_signing(Some(&current), &wanted, at(3_000_000)), Some(SigningReason::Ageing));
         assert_eq!(due_for_signing(Some(&current), &wanted, at(9_000_000)), Some(SigningReason::Ageing));
-        wanted.suite = Suite::X25519;
+        wanted.hub_certificate = Der::new([6]);
         assert_eq!(due_for_signing(Some(&current), &wanted, at(0)), Some(SigningReason::Changed));
     }
 }
