@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 use wickr_base::UnixMillis;
 use wickr_store::queue::{StoreError, Usage};
 
@@ -13,6 +14,9 @@ use crate::trouble::Trouble;
 
 /// How often the store is measured: the scans take a while with many rooms, longer than who asks for the status waits.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// For the volume's figures: whoever asks for the status waits 2 s.
+const DISK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the store held when it was last measured.
 #[derive(Default)]
@@ -41,7 +45,8 @@ pub(crate) async fn status(relay: Arc<Relay>) -> Map<String, Value> {
         say("rooms", json!(usage.rooms));
         say("devices", json!(usage.devices));
     }
-    if let Ok(disk) = relay.store.disk().await {
+    // A disk that hangs must not keep the rest from being told.
+    if let Ok(Ok(disk)) = timeout(DISK_PATIENCE, relay.store.disk()).await {
         say("disk", json!({"free": disk.free, "total": disk.total}));
     }
     status
