@@ -22,6 +22,31 @@ async fn an_address_with_another_pin_leads_nowhere_and_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_profile_takes_no_address_with_another_root() {
+    let world = World::start().await;
+    let mut alice = world.sign_in("alice", "1").await;
+    alice.close().await;
+    let (right, other) = (world.join(), RootPin([7; 32]));
+    let wrong: JoinUrl =
+        right.to_string().replace(&right.root().to_string(), &other.to_string()).parse().unwrap();
+    let owned = Profile::at(alice.folder()).own().unwrap();
+    let asked = SignIn { join: wrong, way: Way::Code, unlock: UnlockWith::Nothing };
+    let refused =
+        sign_in(owned, asked, Environment::system(), |_| panic!("asked to sign in")).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::OtherRoot { held, given } if *held == [right.root()] && *given == other)
+    );
+    let text = refused.to_string();
+    assert!(
+        text.contains(&right.root().to_string())
+            && text.contains(&other.to_string())
+            && text.contains("new profile")
+    );
+    alice.open().await;
+    alice.online().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_newer_document_reaches_a_connected_client_and_an_older_one_never_replaces_it() {
     let mut world = World::start().await;
     let mut alice = world.sign_in("alice", "1").await;
