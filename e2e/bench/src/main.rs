@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use limit::LimitServer;
 use pair::{Shape, drive};
@@ -36,6 +36,12 @@ enum Bench {
         /// Seconds measured per row, after a third of it as warm-up
         #[arg(long, default_value_t = 9)]
         seconds: u64,
+        /// Measure only this subject; may be given more than once
+        #[arg(long = "only", value_enum)]
+        only: Vec<Subject>,
+        /// Measure only this shape
+        #[arg(long, value_enum)]
+        shape: Option<Load>,
     },
     /// The server of the subject `limit`
     #[command(hide = true)]
@@ -48,20 +54,45 @@ async fn main() -> Result<()> {
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second cryptography provider is installed"))?;
     match Arguments::parse().command {
-        Bench::Relay { json, seconds } => relay(json, seconds).await,
+        Bench::Relay { json, seconds, only, shape } => relay(json, seconds, &only, shape).await,
         Bench::LimitServer { data } => limit::serve(&data).await,
     }
 }
 
-/// Many pairs for the throughput, one pair with one message in flight for the latency.
-fn shapes(seconds: u64) -> [(&'static str, Shape); 2] {
-    let shape = |pairs, window| Shape {
-        pairs,
-        window,
-        warm_up: Duration::from_secs(seconds.div_ceil(3)),
-        measure: Duration::from_secs(seconds),
-    };
-    [("", shape(32, 4)), (" one-pair", shape(1, 1))]
+/// Who is measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Our relay, embedded engine
+    Relay,
+    /// The least that any durable relay does
+    Limit,
+    /// The peer
+    Prosody,
+}
+
+/// How hard to push.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Load {
+    /// Many pairs, for the throughput
+    Standard,
+    /// One pair with one message in flight, for the latency
+    OnePair,
+}
+
+impl Load {
+    fn suffix(self) -> &'static str {
+        if self == Self::Standard { "" } else { " one-pair" }
+    }
+
+    fn shape(self, seconds: u64) -> Shape {
+        let (pairs, window) = if self == Self::Standard { (32, 4) } else { (1, 1) };
+        Shape {
+            pairs,
+            window,
+            warm_up: Duration::from_secs(seconds.div_ceil(3)),
+            measure: Duration::from_secs(seconds),
+        }
+    }
 }
 
 /// Messages to seal for each pair before the clock starts: more than can be sent in its time.
@@ -71,45 +102,16 @@ fn enough(shape: Shape) -> usize {
     usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(per_second)
 }
 
-async fn relay(json: Option<PathBuf>, seconds: u64) -> Result<()> {
+async fn relay(json: Option<PathBuf>, seconds: u64, only: &[Subject], load: Option<Load>) -> Result<()> {
     let mut rows = Vec::new();
-    for (suffix, shape) in shapes(seconds) {
-        let folder = tempfile::tempdir().context("making a folder")?;
-        let server = RelayServer::start(folder.path()).await?;
-        let mut pairs = Vec::new();
-        for _ in 0..shape.pairs {
-            pairs.push(server.pair(enough(shape)).await?);
+    for load in [Load::Standard, Load::OnePair].into_iter().filter(|one| load.is_none_or(|load| load == *one))
+    {
+        for subject in Subject::value_variants() {
+            if only.is_empty() || only.contains(subject) {
+                rows.push(measure(*subject, load, seconds).await?);
+                show(&rows);
+            }
         }
-        let measured = drive(pairs, shape).await.context("driving the relay")?;
-        let data = folder.path().join("data");
-        rows.push(Row::new(
-            format!("wickr-relay/embedded{suffix}"),
-            true,
-            &measured,
-            server.process(),
-            &data,
-        ));
-        show(&rows);
-
-        let folder = tempfile::tempdir().context("making a folder")?;
-        let server = LimitServer::start(folder.path())?;
-        let mut pairs = Vec::new();
-        for number in 0..u32::try_from(shape.pairs)? {
-            pairs.push(server.pair(number).await?);
-        }
-        let measured = drive(pairs, shape).await.context("driving the limit server")?;
-        rows.push(Row::new(format!("limit{suffix}"), true, &measured, server.process(), folder.path()));
-        show(&rows);
-
-        let folder = tempfile::tempdir().context("making a folder")?;
-        let server = Prosody::start(folder.path(), shape.pairs).await?;
-        let mut pairs = Vec::new();
-        for number in 0..shape.pairs {
-            pairs.push(server.pair(number).await?);
-        }
-        let measured = drive(pairs, shape).await.context("driving prosody")?;
-        rows.push(Row::new(format!("prosody{suffix}"), false, &measured, server.process(), folder.path()));
-        show(&rows);
     }
     if let Some(path) = json {
         let report = serde_json::to_vec_pretty(&Report { bench: "relay", rows }).context("writing JSON")?;
@@ -118,17 +120,51 @@ async fn relay(json: Option<PathBuf>, seconds: u64) -> Result<()> {
     Ok(())
 }
 
+/// One row: a server of its own in a folder of its own.
+async fn measure(subject: Subject, load: Load, seconds: u64) -> Result<Row> {
+    let folder = tempfile::tempdir().context("making a folder")?;
+    let (shape, suffix) = (load.shape(seconds), load.suffix());
+    let mut pairs = Vec::new();
+    match subject {
+        Subject::Relay => {
+            let server = RelayServer::start(folder.path()).await?;
+            for _ in 0..shape.pairs {
+                pairs.push(server.pair(enough(shape)).await?);
+            }
+            let measured = drive(pairs, shape, server.process()).await.context("driving the relay")?;
+            let (name, data) = (format!("wickr-relay/embedded{suffix}"), folder.path().join("data"));
+            Ok(Row::new(name, true, &measured, server.process(), &data))
+        }
+        Subject::Limit => {
+            let server = LimitServer::start(folder.path())?;
+            for number in 0..u32::try_from(shape.pairs)? {
+                pairs.push(server.pair(number).await?);
+            }
+            let measured = drive(pairs, shape, server.process()).await.context("driving the limit server")?;
+            Ok(Row::new(format!("limit{suffix}"), true, &measured, server.process(), folder.path()))
+        }
+        Subject::Prosody => {
+            let server = Prosody::start(folder.path(), shape.pairs).await?;
+            for number in 0..shape.pairs {
+                pairs.push(server.pair(number).await?);
+            }
+            let measured = drive(pairs, shape, server.process()).await.context("driving prosody")?;
+            Ok(Row::new(format!("prosody{suffix}"), false, &measured, server.process(), folder.path()))
+        }
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "the result of a benchmark is what it prints")]
 fn show(rows: &[Row]) {
     if rows.len() == 1 {
         println!(
-            "{:<32} {:>12} {:>9} {:>9} {:>9} {:>9} {:>8}",
-            "subject", "messages/s", "p50 ms", "p99 ms", "max ms", "RSS MB", "CPU s"
+            "{:<32} {:>12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}",
+            "subject", "messages/s", "p50 ms", "p99 ms", "max ms", "RSS MB", "CPU s", "CPU us", "load us"
         );
     }
     if let Some(row) = rows.last() {
         println!(
-            "{:<32} {:>12} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>8.1}",
+            "{:<32} {:>12} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>8.1} {:>9.1} {:>9.1}",
             row.subject,
             row.throughput_per_s,
             row.p50_ms,
@@ -136,6 +172,8 @@ fn show(rows: &[Row]) {
             row.max_ms,
             row.rss_bytes.unwrap_or(0) / 1_000_000,
             row.cpu_s.unwrap_or(0.0),
+            row.cpu_us_per_message.unwrap_or(0.0),
+            row.load_us_per_message.unwrap_or(0.0),
         );
     }
 }

@@ -10,6 +10,8 @@ use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 use wickr_base::{Clock, SystemClock};
 
+use crate::row;
+
 /// Bytes of payload in each message.
 pub(crate) const PAYLOAD: usize = 1024;
 
@@ -54,6 +56,10 @@ pub(crate) struct Measured {
     pub(crate) latency: Histogram<u64>,
     /// Messages delivered per second.
     pub(crate) throughput: f64,
+    /// CPU of the server for one message, user and system time, in microseconds.
+    pub(crate) cpu_micros: Option<f64>,
+    /// The same of this process: what making the load costs.
+    pub(crate) load_micros: Option<f64>,
 }
 
 struct Shared {
@@ -69,6 +75,7 @@ struct Shared {
 pub(crate) async fn drive(
     pairs: Vec<(Box<dyn Sender>, Box<dyn Receiver>)>,
     shape: Shape,
+    server: u32,
 ) -> Result<Measured> {
     let clock = SystemClock::new();
     let mut tasks = Vec::new();
@@ -85,7 +92,11 @@ pub(crate) async fn drive(
         let sending = tokio::spawn(send(sender, shared.clone(), shape.window));
         tasks.push((sending, tokio::spawn(receive(receiver, shared, shape))));
     }
-    tokio::time::sleep(shape.warm_up + shape.measure).await;
+    let cpu = || [row::cpu(server), row::cpu(std::process::id())];
+    tokio::time::sleep(shape.warm_up).await;
+    let before = cpu();
+    tokio::time::sleep(shape.measure).await;
+    let after = cpu();
     for shared in &stops {
         shared.stop.store(true, Ordering::Relaxed);
     }
@@ -101,7 +112,13 @@ pub(crate) async fn drive(
         count += part.len();
         latency.add(part).context("adding up the latencies")?;
     }
-    Ok(Measured { throughput: to_f64(count) / shape.measure.as_secs_f64(), latency })
+    let per_message = |at: usize| Some((after[at]? - before[at]?) * 1e6 / to_f64(count.max(1)));
+    Ok(Measured {
+        throughput: to_f64(count) / shape.measure.as_secs_f64(),
+        latency,
+        cpu_micros: per_message(0),
+        load_micros: per_message(1),
+    })
 }
 
 async fn send(mut sender: Box<dyn Sender>, shared: Arc<Shared>, window: usize) -> Result<()> {

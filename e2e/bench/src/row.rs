@@ -36,6 +36,12 @@ pub(crate) struct Row {
     /// CPU seconds that the server used, start included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_s: Option<f64>,
+    /// CPU of the server for each message, microseconds, while it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_us_per_message: Option<f64>,
+    /// CPU of the load for each message, microseconds: it runs on the same cores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load_us_per_message: Option<f64>,
     /// Bytes below the server's data folder at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) disk_bytes: Option<u64>,
@@ -55,6 +61,8 @@ impl Row {
             max_ms: micros_to_millis(measured.latency.max()),
             rss_bytes: resident(server),
             cpu_s: cpu(server),
+            cpu_us_per_message: measured.cpu_micros.map(tenth),
+            load_us_per_message: measured.load_micros.map(tenth),
             disk_bytes: durable.then(|| below(data)).transpose().ok().flatten(),
             durable,
         }
@@ -73,11 +81,15 @@ fn resident(process: u32) -> Option<u64> {
 }
 
 /// User and system time (proc(5), fields 14 and 15), in ticks of a hundredth of a second.
-fn cpu(process: u32) -> Option<f64> {
+pub(crate) fn cpu(process: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some(ticks / 100.0)
+}
+
+fn tenth(figure: f64) -> f64 {
+    (figure * 10.0).round() / 10.0
 }
 
 fn below(folder: &Path) -> Result<u64> {

@@ -44,7 +44,10 @@ impl Connection {
         request
             .headers_mut()
             .insert("sec-websocket-protocol", SUBPROTOCOL.parse().context("naming the subprotocol")?);
-        let config = WebSocketConfig::default().write_buffer_size(64 * 1024).max_write_buffer_size(1 << 20);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(16 * 1024)
+            .write_buffer_size(64 * 1024)
+            .max_write_buffer_size(1 << 20);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
             .await
             .context("upgrading to a WebSocket")?;

@@ -1,6 +1,7 @@
 //! The relay itself, embedded engine, as its own process: real TLS, real MLS ciphertext sealed beforehand.
-//! Sockets and frames: `connection`; rooms and ciphertext: `room`.
+//! Sockets and frames: `connection`; rooms and ciphertext: `room`; what the relay asks sso: `changes`.
 
+mod changes;
 mod connection;
 mod room;
 
@@ -19,12 +20,14 @@ use wickr_pki::tls::ALPN_HTTP1;
 use wickr_service::testing::TestNetwork;
 
 use crate::pair::{Receiver, Sender};
+use changes::Changes;
 use connection::Connection;
 use room::{Pair, Party};
 
 /// A running relay with a network of its own; ended on drop.
 pub(crate) struct RelayServer {
     process: Child,
+    _changes: Changes,
     address: SocketAddr,
     network: TestNetwork,
     tls: TlsConnector,
@@ -36,6 +39,7 @@ impl RelayServer {
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let network = TestNetwork::new("bench.example", Arc::clone(&clock));
+        let changes = Changes::start(&network).await?;
         let [address, admin, metrics] = free_ports()?;
         let url = format!("wss://{address}");
         let document = network.document(1, &url, &format!("https://{address}"));
@@ -44,7 +48,7 @@ impl RelayServer {
         let text = format!(
             "domain: {domain}\ndata: {data}\nlisten: {{public: \"{address}\", admin: \"{admin}\", metrics: \"{metrics}\"}}\n\
              tls: {{public: {{certificate: {public}, key: {public_key}}}, workload: {{certificate: {workload}, key: {workload_key}, anchors: {anchors}}}}}\n\
-             document: {document}\nroot: {root}\nrelay: {{external_sender: {{certificate: {sender}, key: {sender_key}}}, sso: \"https://{admin}\"}}\n",
+             document: {document}\nroot: {root}\nrelay: {{external_sender: {{certificate: {sender}, key: {sender_key}}}, sso: \"{sso}\"}}\n",
             domain = config.domain,
             data = config.data.display(),
             public = config.tls.public.certificate.display(),
@@ -56,6 +60,7 @@ impl RelayServer {
             root = config.root.display(),
             sender = sender.certificate.display(),
             sender_key = sender.key.display(),
+            sso = changes.url(),
         );
         let file = folder.join("config.yaml");
         fs::write(&file, text).context("writing the relay's configuration")?;
@@ -70,7 +75,7 @@ impl RelayServer {
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
         let tls = TlsConnector::from(Arc::new(network.public_client(&[ALPN_HTTP1])));
-        let mut server = Self { process, address, network, tls, clock };
+        let mut server = Self { process, _changes: changes, address, network, tls, clock };
         server.wait(folder).await?;
         Ok(server)
     }
