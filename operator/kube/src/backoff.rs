@@ -11,8 +11,8 @@ use crate::Key;
 
 /// The first rest.
 pub const FIRST: Duration = Duration::from_millis(100);
-/// The longest rest.
-pub const LONGEST: Duration = Duration::from_mins(5);
+/// The longest rest: as long as between two passes in which nothing fails, so that no status is older for it.
+pub const LONGEST: Duration = crate::drive::RECHECK;
 
 /// The failures in a row of each object.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Backoffs {
         Self { rng, failures: Mutex::default() }
     }
 
-    /// Counts a failure and says how long to rest: 100 ms doubled each time up to 5 minutes, then between half of it and all of it.
+    /// Counts a failure and says how long to rest: 100 ms doubled each time up to a minute, then between half of it and all of it.
     pub fn failed(&self, key: &Key) -> Duration {
         let mut failures = self.failures.lock();
         let count = failures.entry(key.clone()).or_default();
@@ -64,7 +64,7 @@ mod tests {
     use wickr_base::SeededRng;
 
     #[test]
-    fn rests_grow_to_five_minutes_and_start_small_again_after_a_success() {
+    fn rests_grow_to_a_minute_and_start_small_again_after_a_success() {
         let backoffs = Backoffs::new(Arc::new(SeededRng::new(1)));
         let key = Key::new("hq", "hq");
         let rests: Vec<Duration> = (0..20).map(|_| backoffs.failed(&key)).collect();
@@ -73,6 +73,7 @@ mod tests {
             let whole = FIRST.saturating_mul(1 << at.min(20)).min(LONGEST);
             assert!(*rest >= whole / 2 && *rest <= whole, "{at}: {rest:?}");
         }
+        assert!(rests[19] <= Duration::from_mins(1), "no status is older than that: {rests:?}");
         assert_eq!(backoffs.resting(), 1);
         backoffs.forget(&key);
         assert!(backoffs.failed(&key) <= FIRST);
