@@ -9,6 +9,14 @@ pub enum ApplyError {
     /// The API server said no, or nothing.
     #[error("{}: {}", .0.attempted(), .0.cause())]
     Cluster(#[source] Failure),
+    /// The API server refused the node port that a field of the spec gives a Service.
+    #[error("{}: {path}: {}", .source.attempted(), .source.cause())]
+    Port {
+        /// The field.
+        path: &'static str,
+        /// What it said.
+        source: Box<Failure>,
+    },
     /// A key could not be made from what is there.
     #[error("make {object}: {why}")]
     Key {
@@ -67,6 +75,13 @@ pub fn apply_error(error: &ApplyError, failed: u32) -> Explained {
     };
     match error {
         ApplyError::Cluster(source) => failure(source, failed),
+        ApplyError::Port { path, source } => Explained {
+            message: format!("{path}: {}", source.cause()),
+            next: format!(
+                "set {path} to a port that is free and that the cluster has for Services of type NodePort"
+            ),
+            ..failure(source, failed)
+        },
         ApplyError::Key { object, why, next } => {
             explained(FailureClass::Refused, format!("make {object}"), why, next)
         }

@@ -6,9 +6,12 @@
 mod fake;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use fake::{bench, cluster, network_object, provider_object, shown, until};
+use fake::{bench, bench_at, cluster, network_object, provider_object, shown, until};
 use serde_json::json;
+use wickr_base::{ManualClock, UnixMillis};
 use wickr_operator::kinds::{network_watches, provider_watches};
 use wickr_operator::{identity_provider, network};
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
@@ -20,7 +23,7 @@ fn position(writes: &[String], what: &str) -> usize {
 }
 
 #[tokio::test]
-async fn keys_come_first_pods_last_and_status_after_them() {
+async fn keys_come_first_then_addresses_pods_last_and_status_after_them() {
     let cluster = cluster();
     let bench = bench(&cluster);
     cluster.put("wickrnetworks", &network_object());
@@ -30,9 +33,10 @@ async fn keys_come_first_pods_last_and_status_after_them() {
         "create Secret hq/hq-root",
         "create Secret hq/hq-workload-issuer",
         "create Secret hq/hq-tls-relay",
-        "create ConfigMap hq/hq-relay-config",
         "create Service hq/hq-relay",
+        "create ConfigMap hq/hq-relay-config",
         "create NetworkPolicy hq/hq-relay",
+        "create ConfigMap hq/hq-document",
         "create PersistentVolumeClaim hq/hq-relay-data",
         "create StatefulSet hq/hq-relay",
         "apply WickrNetwork hq/hq/status",
@@ -73,6 +77,59 @@ async fn conflicts_limits_and_server_errors_are_tried_again_until_they_pass() {
         bench.settled().await;
         assert!(cluster.get("statefulsets", "hq", "hq-relay").is_some(), "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_port_that_the_api_server_refuses_is_named_by_its_field_and_never_told_to_clients() {
+    let cluster = cluster();
+    let words = "Service \"hq-relay-public\" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is \
+                 not in the valid range. The range of valid ports is 30000-32767";
+    cluster.fault(Fault::next("create", "services", 1000, 422).about("hq-relay-public", words));
+    let bench = bench(&cluster);
+    let mut network = network_object();
+    network["spec"]["exposure"]["service"]["relayPort"] = 80.into();
+    cluster.put("wickrnetworks", &network);
+    let message = bench.reason("Ready", "ApplyRefused").await;
+    assert!(
+        message.contains("spec.exposure.service.relayPort: ") && message.contains("30000-32767"),
+        "{message}"
+    );
+    assert!(
+        message.contains("Next: set spec.exposure.service.relayPort to a port that is free"),
+        "{message}"
+    );
+    assert_eq!(cluster.get("configmaps", "hq", "hq-document"), None, "nothing is signed");
+    assert_eq!(cluster.get("wickrnetworks", "hq", "hq").unwrap()["status"]["join"], json!(null));
+    cluster.heal();
+    cluster.edit("wickrnetworks", "hq", "hq", "somebody", |it| {
+        it["spec"]["exposure"]["service"]["relayPort"] = 30500.into();
+    });
+    bench.settled().await;
+    let network = cluster.get("wickrnetworks", "hq", "hq").unwrap();
+    assert_eq!(network["status"]["document"]["number"], 1, "{}", network["status"]);
+    assert!(network["status"]["join"].as_str().unwrap().starts_with("wickr://chat.hq.example:30500/"));
+}
+
+#[tokio::test]
+async fn a_document_is_renewed_though_a_service_is_refused_as_long_as_it_names_no_new_address() {
+    let cluster = cluster();
+    let clock = Arc::new(ManualClock::at(UnixMillis::from_seconds(1_767_312_000)));
+    let bench = bench_at(&cluster, clock.clone());
+    cluster.put("wickrnetworks", &network_object());
+    bench.settled().await;
+    let document = || cluster.get("configmaps", "hq", "hq-document").unwrap()["data"].clone();
+    let before = document();
+    cluster.fault(Fault::next("apply", "services", 1000, 422).about("hq-relay-public", "no"));
+    cluster
+        .edit("services", "hq", "hq-relay-public", "somebody", |it| it["spec"]["type"] = "ClusterIP".into());
+    clock.advance(Duration::from_hours(21 * 24));
+    shown("the cache shows it", || {
+        bench.cached("services", "hq-relay-public", "/spec/type", &json!("ClusterIP"))
+    })
+    .await;
+    bench.pass().await;
+    bench.reason("Degraded", "ApplyRefused").await;
+    assert_ne!(document(), before, "it would end in nine days");
 }
 
 #[tokio::test]

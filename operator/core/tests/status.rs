@@ -251,3 +251,15 @@ fn a_provider_that_serves_another_network_is_not_used() {
     world.refs.provider = Some(Lookup::Found(provider));
     assert_eq!(ready(&mut world), "False ProviderElsewhere");
 }
+
+#[test]
+fn clients_are_told_the_address_that_the_signed_document_names_and_no_other() {
+    let mut world = World::up();
+    world.network.spec.exposure.service.relay_port = 80;
+    let status = world.report(None);
+    assert!(status.join.unwrap().starts_with("wickr://chat.hq.example:30443/"));
+    assert!(status.endpoints.unwrap().relay.contains(":30443"));
+    let mut world = World::new();
+    world.pass();
+    assert_eq!(world.report(None).join, None, "before there is a document");
+}

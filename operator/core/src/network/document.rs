@@ -56,6 +56,11 @@ impl fmt::Display for SignReason {
 }
 
 impl DocumentToSign {
+    /// Whether it sends clients elsewhere than the kept one: then the API server must have accepted that address.
+    pub fn moves(&self, kept: Option<&NetworkDocument>) -> bool {
+        kept.is_none_or(|kept| kept.urls != self.payload.urls)
+    }
+
     /// The write that keeps the signed document.
     pub fn put(&self, signed: &DocumentBody) -> Put {
         let root = CertificateDer::from(signed.root.as_bytes().to_vec());

@@ -16,7 +16,7 @@ mod targets;
 mod valid;
 mod validate;
 
-pub use build::build;
+pub use build::{build, port_path};
 pub use document::{DOCUMENT_LIFE, DocumentToSign, SignReason};
 pub use ending::{DURABLE_NOTICE, GIVEN_NOTICE};
 pub use events::events;

@@ -7,6 +7,8 @@ pub struct Fault {
     pub verb: &'static str,
     /// Like `secrets` or `secrets/status`; empty for any.
     pub plural: &'static str,
+    /// The object's name; empty for any.
+    pub name: &'static str,
     /// How many requests; `None` for all of them.
     pub times: Option<u32>,
     /// The HTTP status.
@@ -23,7 +25,13 @@ impl Fault {
         let message = format!(
             "{plural} is forbidden: User \"system:serviceaccount:wickr-system:wickr-operator\" cannot {verb} resource \"{plural}\""
         );
-        Self { verb, plural, times: None, code: 403, reason: "Forbidden", message }
+        Self { verb, plural, name: "", times: None, code: 403, reason: "Forbidden", message }
+    }
+
+    /// The same about one object, in the API server's words.
+    #[must_use]
+    pub fn about(self, name: &'static str, message: &str) -> Self {
+        Self { name, message: message.to_owned(), ..self }
     }
 
     /// An answer of `code` to the next `times` requests.
@@ -37,6 +45,7 @@ impl Fault {
         Self {
             verb,
             plural,
+            name: "",
             times: Some(times),
             code,
             reason,

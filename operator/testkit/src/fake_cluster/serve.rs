@@ -170,10 +170,13 @@ async fn serve(
 impl State {
     fn answer(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
         let whole = format!("{}/{}", address.plural, address.subresource);
+        let made = body["metadata"]["name"].as_str().unwrap_or_default();
+        let name = if verb == "create" { made } else { address.name.as_str() };
         let matches = |fault: &Fault| {
             let rbac = if verb == "apply" { "patch" } else { verb };
             (fault.verb.is_empty() || fault.verb == verb || fault.verb == rbac)
                 && (fault.plural.is_empty() || fault.plural == address.plural || fault.plural == whole)
+                && (fault.name.is_empty() || fault.name == name)
                 && fault.times != Some(0)
         };
         if let Some(fault) = self.faults.iter_mut().find(|fault| matches(fault)) {

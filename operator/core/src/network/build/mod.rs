@@ -8,6 +8,8 @@ mod pods;
 mod policies;
 mod services;
 
+pub use services::port_path;
+
 use super::ValidNetwork;
 use crate::owned::{Wanted, wanted};
 use crate::{Env, NetworkResources, Role};

@@ -5,12 +5,23 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::metadata;
 use crate::network::ValidNetwork;
-use crate::{ADMIN_PORT, METRICS_PORT, PUBLIC_PORT, Role, labels};
+use crate::put::Target;
+use crate::{ADMIN_PORT, KindRow, METRICS_PORT, Names, PUBLIC_PORT, Role, labels};
 
 /// All of them.
 pub(super) fn services(network: &ValidNetwork) -> Vec<Service> {
     let of_roles = Role::ALL.into_iter().flat_map(|role| [admin(network, role), public(network, role)]);
     of_roles.chain([metrics(network)]).collect()
+}
+
+/// The field of the spec that a Service gets its node port from.
+pub fn port_path(names: &Names, service: &Target) -> Option<&'static str> {
+    let of = |role| service.kind == KindRow::of::<Service>() && service.name == names.public(role);
+    if of(Role::Relay) {
+        Some("spec.exposure.service.relayPort")
+    } else {
+        of(Role::Sso).then_some("spec.exposure.service.ssoPort")
+    }
 }
 
 /// Pod by pod, ready or not: a service must be reachable for the operator before it is ready.

@@ -127,9 +127,6 @@ pub fn report(
     }
     if let Outcome::Planned { valid, .. } = outcome {
         status.sizing = valid.sizes.explained();
-        status.endpoints =
-            Some(Endpoints { relay: valid.exposure.relay.to_string(), sso: valid.exposure.sso.to_string() });
-        status.join = valid.root.map(|root| JoinUrl::new(&valid.exposure.relay, root).to_string());
     }
     status
 }
@@ -162,6 +159,10 @@ fn tell(status: &mut WickrNetworkStatus, network: &WickrNetwork, names: &Names, 
         status.users = Some(answer.users);
     }
     if let Some(kept) = &seen.document {
+        // The addresses that clients find there; what the spec says may be refused yet.
+        let urls = &kept.document.urls;
+        status.endpoints = Some(Endpoints { relay: urls.relay.to_string(), sso: urls.sso.to_string() });
+        status.join = seen.root.map(|root| JoinUrl::new(&urls.relay, root).to_string());
         let (has, of) = public::replicas_with(seen, names, kept.document.number);
         status.document = Some(DocumentStatus {
             number: i64::try_from(kept.document.number).unwrap_or(i64::MAX),
