@@ -25,6 +25,9 @@ struct Proved {
 impl Session {
     /// The first frame, and again with each new token on the open connection.
     pub(crate) async fn authenticate(&mut self, request: u64, proof: Authenticate) -> Result<(), Over> {
+        if self.who.is_none() {
+            self.relay.following.wait_for_first_word().await;
+        }
         let proved = match self.relay.check(&self.nonce, &proof, self.who.as_ref()) {
             Ok(proved) => proved,
             Err(refusal) => return self.answer(request, Err(refusal)).await,

@@ -66,7 +66,7 @@ impl CanaryState {
     }
 }
 
-/// Sings until it is dropped. Opens the gate when the store stores, and closes it when not.
+/// Sings until it is dropped. Opens the gate when the store stores or is merely full, and closes it otherwise.
 pub(crate) async fn sing(relay: Arc<Relay>, gate: Gate) {
     let once = || async {
         let sung = relay.sing().await;
@@ -94,7 +94,12 @@ where
                 gate.open();
             }
             Err(error) => {
-                gate.close(error.to_string());
+                // A full volume takes nothing new, but hands out what it holds: clients must still get in.
+                if error.code() == ProblemCode::StorageFull {
+                    gate.open_but(error.to_string());
+                } else {
+                    gate.close(error.to_string());
+                }
                 *run = CanaryRun { ok: false, at: run.at, error: Some(error) };
             }
         }

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use wickr_base::{DeviceId, Incarnation, UnixMillis};
 use wickr_model::{Change as DirectoryChange, ChangeKind, ChangesAnswer, UnreadChange};
 use wickr_pki::session::SESSION_LIFE;
@@ -28,6 +30,9 @@ const WAIT: Duration = Duration::from_secs(25);
 /// quiet directory would look like a lost one.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
+/// How long a sign-in may wait for the first word of all.
+const FIRST_WORD: Duration = Duration::from_secs(2);
+
 /// After a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,7 +42,9 @@ const SESSION_MATTERS: Duration = Duration::from_secs(SESSION_LIFE.as_secs() + 6
 /// How the following goes, for those who ask.
 #[derive(Default)]
 pub(crate) struct Following {
-    /// When sso last answered, monotonic milliseconds.
+    /// Whether sso has answered since the start: what was revoked while the relay was away is not known before.
+    first_word: CancellationToken,
+    /// When it last did, monotonic milliseconds.
     answered: AtomicU64,
     applied: AtomicU64,
     at: Mutex<Option<UnixMillis>>,
@@ -51,9 +58,13 @@ impl Following {
         if !self.is_lost(elapsed) {
             return Ok(());
         }
-        let silent = self.age(elapsed).as_secs();
-        let detail = format!("no word of revoked devices for {silent} s; try again soon");
+        let detail = format!("no word of revoked devices {}; try again soon", self.silent(elapsed));
         Err(Refusal::new(ProblemCode::Busy, detail))
+    }
+
+    /// Waits a moment for the first word, which comes soon after a start unless sso is away.
+    pub(crate) async fn wait_for_first_word(&self) {
+        let _ = timeout(FIRST_WORD, self.first_word.cancelled()).await;
     }
 
     /// For how long nothing was heard; since the start when nothing ever was.
@@ -62,20 +73,29 @@ impl Following {
     }
 
     fn is_lost(&self, elapsed: Duration) -> bool {
-        self.age(elapsed) > LOST_AFTER
+        !self.first_word.is_cancelled() || self.age(elapsed) > LOST_AFTER
+    }
+
+    fn silent(&self, elapsed: Duration) -> String {
+        if self.first_word.is_cancelled() {
+            format!("for {} s", self.age(elapsed).as_secs())
+        } else {
+            "since the relay's start".to_owned()
+        }
     }
 
     /// For `/status`: by the same judgement as newcomers are let in or not.
     pub(crate) fn state(&self, elapsed: Duration) -> FollowingState {
         let lost = self.is_lost(elapsed).then(|| {
             let why = self.why.lock().clone().unwrap_or_else(|| "sso has not answered".to_owned());
-            format!("nothing was heard of revoked devices for more than {} s: {why}", LOST_AFTER.as_secs())
+            format!("nothing was heard of revoked devices {}: {why}", self.silent(elapsed))
         });
         FollowingState { applied: self.applied.load(Ordering::Relaxed), at: *self.at.lock(), lost }
     }
 
     fn heard(&self, relay: &Relay, number: u64) {
         self.answered.store(relay.ticks(), Ordering::Relaxed);
+        self.first_word.cancel();
         self.applied.store(number, Ordering::Relaxed);
         *self.at.lock() = Some(relay.now());
         *self.why.lock() = None;
@@ -98,7 +118,6 @@ pub(crate) struct FollowingState {
 
 /// Follows until it is dropped.
 pub(crate) async fn follow(relay: Arc<Relay>, feed: Arc<dyn ChangeFeed>) {
-    relay.following.answered.store(relay.ticks(), Ordering::Relaxed);
     let mut follower = Follower { at: 0, incarnation: None, young: VecDeque::new(), unread: None };
     let trouble = Trouble::new("following the directory's changes");
     match relay.store.followed().await {
@@ -110,14 +129,20 @@ pub(crate) async fn follow(relay: Arc<Relay>, feed: Arc<dyn ChangeFeed>) {
             tracing::error!(%error, "it is not known how far changes were followed; from the start");
         }
     }
+    // The first answer, and the first after a failure, is wanted at once: until it comes nobody is let in.
+    let mut wait = Duration::ZERO;
     loop {
-        let taken = match feed.after(follower.at, WAIT).await {
+        let taken = match feed.after(follower.at, wait).await {
             Ok(answer) => follower.take(&relay, answer).await.map_err(|refusal| refusal.cause().to_owned()),
             Err(error) => Err(error.to_string()),
         };
         match taken {
-            Ok(()) => trouble.over(),
+            Ok(next) => {
+                trouble.over();
+                wait = next;
+            }
             Err(why) => {
+                wait = Duration::ZERO;
                 relay.following.failed(&why);
                 trouble.failed(why);
                 tokio::time::sleep(PAUSE).await;
@@ -137,13 +162,14 @@ struct Follower {
 }
 
 impl Follower {
-    async fn take(&mut self, relay: &Relay, answer: ChangesAnswer) -> Result<(), Refusal> {
+    /// Says how long the next answer may be held back.
+    async fn take(&mut self, relay: &Relay, answer: ChangesAnswer) -> Result<Duration, Refusal> {
         let incarnation = answer.incarnation;
         let known = self.incarnation.replace(incarnation);
         if known.is_some_and(|known| known != incarnation) || answer.head < self.at {
             tracing::warn!("the directory was restored; its changes are followed from the start");
             (self.at, self.young, self.unread) = (0, VecDeque::new(), None);
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         for line in &answer.changes {
             match line.read() {
@@ -160,7 +186,7 @@ impl Follower {
             None => relay.following.heard(relay, self.at),
             Some(unread) => relay.following.failed(unread),
         }
-        Ok(())
+        Ok(WAIT)
     }
 
     async fn apply(

@@ -15,6 +15,7 @@ pub(crate) struct MadeUpFeed {
     changes: Arc<Mutex<Vec<ChangeLine>>>,
     head: Arc<watch::Sender<u64>>,
     incarnation: Arc<Mutex<Incarnation>>,
+    away: Arc<watch::Sender<bool>>,
 }
 
 impl Default for MadeUpFeed {
@@ -23,6 +24,7 @@ impl Default for MadeUpFeed {
             changes: Arc::default(),
             head: Arc::new(watch::Sender::new(0)),
             incarnation: Arc::new(Mutex::new(Incarnation([0; 16]))),
+            away: Arc::new(watch::Sender::new(false)),
         }
     }
 }
@@ -48,6 +50,11 @@ impl MadeUpFeed {
         self.head.send_replace(0);
     }
 
+    /// Whether sso doesn't answer.
+    pub(crate) fn go_away(&self, away: bool) {
+        self.away.send_replace(away);
+    }
+
     fn add(&self, kind: ChangeKind, device: DeviceId, at: UnixMillis) {
         self.push(kind, device, at, |_| {});
     }
@@ -66,6 +73,7 @@ impl MadeUpFeed {
 impl ChangeFeed for MadeUpFeed {
     fn after(&self, number: u64, wait: Duration) -> BoxFuture<'_, Result<ChangesAnswer, FeedError>> {
         Box::pin(async move {
+            let _ = self.away.subscribe().wait_for(|away| !*away).await;
             let mut head = self.head.subscribe();
             let _ = tokio::time::timeout(wait, head.wait_for(|head| *head != number)).await;
             let changes = self.changes.lock();

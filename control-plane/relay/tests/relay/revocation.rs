@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::device::{Device, Seen};
-use crate::running::{Running, until};
+use crate::running::{Running, World, until};
 
 #[tokio::test]
 async fn a_revoked_device_is_cut_off_within_a_second_and_removed_from_its_rooms() {
@@ -107,5 +107,20 @@ async fn a_change_that_can_not_be_read_lets_nobody_new_in_while_those_after_it_t
     // It is not forgotten with the process: the next one reads it again, and perhaps can.
     let relay = relay.restart().await;
     until(async || relay.figures().contains("wickr_relay_unread_changes_total 1\n")).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_before_sso_has_told_once_what_was_revoked_meanwhile() {
+    let world = World::new();
+    world.feed.go_away(true);
+    let relay = world.start().await;
+    let mut alice = Device::new(&relay.world, relay.world.network.device());
+    alice.dial(&relay).await;
+    assert_eq!(alice.authenticate(&relay.world).await.unwrap_err().code, "busy");
+    let changes = relay.status().await["changes"].clone();
+    assert!(changes["error"].as_str().unwrap().contains("since the relay's start"), "{changes}");
+    relay.world.feed.go_away(false);
+    alice.come_online(&relay).await;
     relay.stop().await;
 }
