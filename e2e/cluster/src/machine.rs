@@ -85,13 +85,13 @@ impl Machine {
         self.keeper.stop(Duration::from_secs(30))
     }
 
-    /// Mounts are shared among the machine's own processes, but /run, the pods' log links and the kernel settings that
-    /// a kubelet writes are not the outer machine's.
+    /// Mounts are shared among the machine's own processes, but /run, the pods' log links, what the network's programs
+    /// remember and the kernel settings that a kubelet writes are not the outer machine's.
     fn furnish(self, state: &Path) -> Result<()> {
         let settings = state.join("sysctl");
         fs::create_dir_all(&settings).with_context(|| format!("making {}", settings.display()))?;
         let mut script =
-            "set -e; mount --make-rshared /; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/log\n"
+            "set -e; mount --make-rshared /; mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/log; mkdir -p /var/lib/cni; mount -t tmpfs tmpfs /var/lib/cni\n"
                 .to_owned();
         for (index, name) in KERNEL_SETTINGS.iter().enumerate() {
             let (outer, copy) = (Path::new("/proc/sys").join(name), settings.join(index.to_string()));

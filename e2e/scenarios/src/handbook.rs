@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use wickr_cluster::BUSYBOX;
 
 use crate::kubernetes::Kubernetes;
 use crate::samples::repository;
@@ -28,13 +27,12 @@ struct Page {
 }
 
 impl<'a> Handbook<'a> {
-    /// Opens a page of docs/ and saves its files into `folder`. An image that anybody has is the one that every cluster
-    /// here has.
-    pub fn open(page: &str, kubernetes: &'a Kubernetes, folder: &'a Path) -> Result<Self> {
+    /// Opens a page of docs/ and saves its files into `folder`, with `image` where the page leaves one to be put in.
+    pub fn open(page: &str, kubernetes: &'a Kubernetes, folder: &'a Path, image: &str) -> Result<Self> {
         let path = repository().join("docs").join(page);
         let page = read(&fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?);
         for (name, text) in &page.files {
-            let text = text.replace("image: busybox", &format!("image: {BUSYBOX}"));
+            let text = text.replace("image: IMAGE", &format!("image: {image}"));
             fs::write(folder.join(name), text).with_context(|| format!("saving {name}"))?;
         }
         Ok(Self { page, kubernetes, folder })

@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wickr_cluster::progress::{say, step};
-use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service};
+use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service, prerequisites};
 
 use crate::browser::Browser;
 use crate::device::{Device, Entrance};
@@ -53,6 +53,10 @@ pub struct Suite {
 impl Suite {
     /// Brings everything up to the operator and the provider, in the cluster `name`.
     pub fn up(name: &str) -> Result<Self> {
+        // Not after a build of half an hour.
+        step("what this machine must have", || {
+            prerequisites::cluster().and_then(|()| prerequisites::java())
+        })?;
         let programs = step(
             "our programs, release build (minutes the first time: all dependencies are compiled once)",
             Programs::build,
@@ -153,6 +157,19 @@ impl Suite {
         waiting.finish().map(drop)
     }
 
+    /// SIGKILLs the relay. With a new pod at once, because kubelet lets a container that ends again and again wait for
+    /// minutes; otherwise it starts the container anew.
+    pub fn kill_the_relay(&self, new_pod: bool) -> Result<()> {
+        let pod = "hq-relay-0";
+        let killed = self.kubernetes.kill(NETWORK.namespace, pod, "wickr-server")?;
+        ensure!(killed == 1, "{killed} relays were killed");
+        if new_pod {
+            let delete = ["delete", "pod", pod, "--force", "--grace-period=0", "--wait=false"];
+            self.kubernetes.run(&[&["-n", NETWORK.namespace], &delete[..]].concat())?;
+        }
+        Ok(())
+    }
+
     /// A new device of a person, by the client library in this process, signed in at the provider's pages and connected.
     pub async fn device(&self, person: &str, device: &str) -> Result<Device> {
         let entrance = Entrance {
@@ -171,6 +188,11 @@ impl Suite {
     /// Where a service listens for clients.
     pub fn public(&self, port: u16) -> SocketAddr {
         SocketAddr::from((self.kubernetes.cluster().node_ip(), port))
+    }
+
+    /// What /etc/hosts needs for a browser on this machine.
+    pub fn hosts_line(&self) -> String {
+        format!("{} {PROVIDER_HOST}", self.keycloak.address().ip())
     }
 
     /// The folder on this machine behind a claim of the network.

@@ -86,6 +86,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     for command in cast.commands() {
         println!("  {command}");
     }
+    println!(
+        "\nTo sign in yourself, alice's password is alice-demo-password, bob's bob-demo-password; for a browser, as root:\n"
+    );
+    println!("  echo '{}' >> /etc/hosts", suite.hosts_line());
     println!("  cargo xtask demo --down");
     std::io::Write::flush(&mut std::io::stdout()).context("flushing")
 }

@@ -6,11 +6,9 @@ use wickr_base::{Rng, SystemRng};
 use wickr_cluster::progress::say;
 use wickr_scenarios::ledger::{Line, compare};
 use wickr_scenarios::load::{Load, Reading};
-use wickr_scenarios::suite::{NETWORK, Suite};
 
 use super::Crowd;
 
-const POD: &str = "hq-relay-0";
 const LAST: &str = "that was all";
 
 impl Crowd<'_> {
@@ -27,7 +25,8 @@ impl Crowd<'_> {
             load.goes_on(u64::from(10 + random() % 40))
                 .await
                 .with_context(|| format!("before kill {round}"))?;
-            kill(self.suite, round)?;
+            // A new pod, and a new container in the old one, in turn.
+            self.suite.kill_the_relay(round.is_multiple_of(2))?;
         }
         load.goes_on(10).await.context("after the last kill")?;
         let acknowledged = load.finish().await?;
@@ -47,17 +46,6 @@ impl Crowd<'_> {
         ));
         Ok(())
     }
-}
-
-/// Every second time the pod goes as well: kubelet would let a container that ends again and again wait for minutes.
-fn kill(suite: &Suite, round: u64) -> Result<()> {
-    let killed = suite.kubernetes.kill(NETWORK.namespace, POD, "wickr-server")?;
-    ensure!(killed == 1, "{killed} relays were killed");
-    if round.is_multiple_of(2) {
-        let delete = ["delete", "pod", POD, "--force", "--grace-period=0", "--wait=false"];
-        suite.kubernetes.run(&[&["-n", NETWORK.namespace], &delete[..]].concat())?;
-    }
-    Ok(())
 }
 
 /// A test in which some device had nothing to lose would prove little.
