@@ -15,6 +15,7 @@ mod format;
 mod handshake;
 mod journal;
 mod keys;
+mod known;
 mod opening;
 mod pools;
 mod purge;

@@ -106,6 +106,9 @@ impl<'a> Stage<'a> {
         if let Some(place) = self.answers.get(&key) {
             return Ok(Some(*place));
         }
+        if !self.tables.known.lock().perhaps(&key) {
+            return Ok(None);
+        }
         let Some(value) = step("looking for an earlier answer", self.tables.answers.get(key))? else {
             return Ok(None);
         };
@@ -116,6 +119,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn remember(&mut self, sender: DeviceId, what: Submitted, id: MessageId, place: Place) {
         let key = keys::answer(sender, what, id);
         self.batch.insert(&self.tables.answers, key, records::answer(place));
+        self.tables.known.lock().add(&key);
         self.answers.insert(key, place);
     }
 

@@ -9,10 +9,12 @@ use fjall::config::{CompressionPolicy, FilterPolicy};
 use fjall::{
     CompressionType, Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, Slice, UserValue,
 };
+use parking_lot::Mutex;
 use wickr_store::queue::StoreError;
 
 use crate::error::{OpenError, step};
 use crate::forget::Forget;
+use crate::known::Known;
 use crate::space;
 
 /// Values from this size on lie in files of their own, so that merging keys does not move them.
@@ -31,6 +33,8 @@ pub(crate) struct Tables {
     pub(crate) records: Keyspace,
     /// Observer states, trees, Welcomes, key packages.
     pub(crate) large: Keyspace,
+    /// Which of the answers need not be looked for.
+    pub(crate) known: Mutex<Known>,
 }
 
 /// A keyspace's name and how its number stands in a backup.
@@ -70,7 +74,7 @@ impl Tables {
         let large = db.keyspace(KEYSPACES[3], || {
             options().max_memtable_size(SMALL_MEMTABLE).with_kv_separation(Some(separated.clone()))
         })?;
-        Ok(Self { db, log, answers, records, large })
+        Ok(Self { db, log, answers, records, large, known: Mutex::default() })
     }
 
     /// The keyspaces in the order of [`KEYSPACES`].

@@ -151,6 +151,7 @@ impl<T> Writer<T> {
     fn write(&mut self, batch: &mut [Completed<T>]) -> Result<(), StoreError> {
         let tables = self.open_tables()?;
         let full = self.check_space()?;
+        tables.known.lock().read_on(&tables.answers)?;
         let now = self.shared.now();
         let mut stage = Stage::begin(&tables, &mut self.rooms, now, batch.len());
         let staged = batch.iter_mut().try_for_each(|one| {
