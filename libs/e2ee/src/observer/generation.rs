@@ -17,6 +17,9 @@ impl Hub {
     /// Demanded: the submitter is on the last roster, signed the GroupInfo and is a member of the new group; every user
     /// of the new group was on the last roster; the rules are unchanged; no device is revoked; and all that holds for a
     /// new room except that it may have members already (every leaf's certificate and key package valid at `now`).
+    ///
+    /// A restored relay's last roster may have people on it who have left since. The relay can't know; members do, take
+    /// no group with them in it, and go on in the one after it, which may leave anybody out.
     pub fn next_generation(
         &self,
         previous: &Observer,
