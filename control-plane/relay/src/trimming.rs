@@ -13,7 +13,7 @@ use crate::trouble::Trouble;
 const TICK: Duration = Duration::from_secs(1);
 
 /// Between two looks at all rooms, by the relay's clock.
-const EVERY: Duration = Duration::from_mins(1);
+const EVERY: Duration = Duration::from_mins(5);
 
 /// Rooms found at a time, and entries in one batch, so that messages need not wait long behind it.
 const AT_MOST: usize = 1_000;

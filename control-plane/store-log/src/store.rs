@@ -233,7 +233,8 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
 
     async fn trimmable(&self, at_most: usize) -> Result<Vec<Trim>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.reading(move |tables, _| trimmable::trimmable(tables, shared.now(), at_most)).await
+        self.reading(move |tables, _| trimmable::trimmable(tables, shared.now(), at_most, &shared.closing))
+            .await
     }
 
     async fn canary(&self) -> Result<Option<UnixMillis>, StoreError> {
@@ -277,8 +278,11 @@ fn drop_unfinished(data: &Path) -> Result<(), OpenError> {
     backup::drop_unfinished(data)?;
     for found in file("listing", data, std::fs::read_dir(data))? {
         let path = file("listing", data, found)?.path();
-        if path.is_dir() {
-            backup::drop_unfinished(&path)?;
+        if path.is_dir()
+            && let Err(error) = backup::drop_unfinished(&path)
+        {
+            // Not every folder on a volume is ours.
+            tracing::debug!(%error, "a folder was not looked into for unfinished backups");
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! [`KEPT_UNDELIVERED`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fjall::Readable;
 use wickr_base::{DeviceId, Seq, UnixMillis};
@@ -26,13 +27,19 @@ struct Asking {
     removed: Vec<DeviceId>,
 }
 
-pub(crate) fn trimmable(tables: &Tables, now: Now, at_most: usize) -> Result<Vec<Trim>, StoreError> {
+/// Gives what it has found so far when `closing` becomes true.
+pub(crate) fn trimmable(
+    tables: &Tables,
+    now: Now,
+    at_most: usize,
+    closing: &AtomicBool,
+) -> Result<Vec<Trim>, StoreError> {
     let view = View::of(tables);
     let limit = now.settled.map(|settled| settled.minus(KEPT_UNDELIVERED));
     let mut asking = asking(&view, tables)?;
     let mut found = Vec::new();
     for room in view.at.prefix(&tables.records, keys::rooms()) {
-        if found.len() == at_most {
+        if found.len() == at_most || closing.load(Ordering::Relaxed) {
             break;
         }
         let key = step("scanning rooms", room.key())?;
@@ -83,8 +90,7 @@ fn look(
     let seq = |key: &[u8]| keys::entry_seq(key).ok_or(StoreError::Unreadable { what: "an entry's key" });
     let mut entries = view.at.range(&tables.log, keys::entries(room));
     let Some(first) = entries.next() else { return Ok(None) };
-    let (key, value) = step("reading a room's oldest entry", first.into_inner())?;
-    let first = seq(&key)?;
+    let first = seq(&step("reading a room's oldest entry", first.key())?)?;
     let head = match entries.next_back() {
         Some(last) => seq(&step("reading a room's newest entry", last.key())?)?,
         None => first,
@@ -106,8 +112,13 @@ fn look(
     if !asking.members && through >= head && nobody(view, room)? {
         return Ok(Some(Trim { room, through: head, missed: None, ended: Some(asking.removed) }));
     }
-    let only_number = first == head && records::aged(&value)?.is_none();
+    let only_number = first == head && is_husk(view, tables, room, head)?;
     Ok((first <= through && !only_number).then_some(Trim { room, through, missed, ended: None }))
+}
+
+fn is_husk(view: &View<'_>, tables: &Tables, room: RoomNumber, seq: Seq) -> Result<bool, StoreError> {
+    let value = step("reading a room's newest entry", view.at.get(&tables.log, keys::entry(room, seq)))?;
+    Ok(value.map(|value| records::aged(&value)).transpose()?.flatten().is_none())
 }
 
 fn nobody(view: &View<'_>, room: RoomNumber) -> Result<bool, StoreError> {
