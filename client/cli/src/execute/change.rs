@@ -34,13 +34,11 @@ impl Change {
             Ok(Err(error)) => return Err(Failure::of(&self.not_done, place, &error)),
             Err(_) => return Err(Failure::late(&self.not_done, place, &whole::why_not_online(client))),
         }
-        match timeout_at(until, work).await {
-            Ok(done) => done.map_err(|error| Failure::of(&self.not_done, place, &error)),
-            Err(_) => {
-                let mut late = Failure::late(&self.unknown, place, &whole::why_not_online(client));
-                late.next = self.next.to_owned();
-                Err(late)
-            }
-        }
+        let Ok(done) = timeout_at(until, work).await else {
+            let mut late = Failure::late(&self.unknown, place, &whole::why_not_online(client));
+            self.next.clone_into(&mut late.next);
+            return Err(late);
+        };
+        done.map_err(|error| Failure::of(&self.not_done, place, &error))
     }
 }
