@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use wickr_store::queue::STANDS;
 use wickr_wire::relay::{Resume, client_frame};
 
 use crate::device::Device;
-use crate::running::Running;
+use crate::running::{Running, until};
 
 #[tokio::test]
 async fn nothing_is_answered_before_the_device_is_known() {
@@ -54,6 +55,30 @@ async fn an_expired_token_lets_nobody_in() {
     let proof = alice.proof(token);
     let refusal = alice.ask(client_frame::Body::Authenticate(proof)).await.unwrap_err();
     assert_eq!(refusal.code, "session-expired");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_day_ahead_and_is_right_again_keeps_nobody_out() {
+    let relay = Running::new().await;
+    let right = relay.world.now();
+    relay.world.pass(Duration::from_hours(24));
+    // The store looks at the clock every second, and believes it when it has stood for a while.
+    let ahead = |figures: &str| -> f64 {
+        let line = figures.lines().find(|line| line.starts_with("wickr_relay_store_time_ahead_seconds "));
+        line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap()
+    };
+    until(async || ahead(&relay.figures()) < -80_000.0).await;
+    relay.world.clock.advance(STANDS);
+    until(async || ahead(&relay.figures()) == 0.0).await;
+    relay.world.clock.set(right);
+    until(async || ahead(&relay.figures()) > 80_000.0).await;
+    let mut alice = Device::new(&relay.world, relay.world.network.device());
+    // sso is heard again, after the time that the monotonic clock has gone on.
+    relay.world.feed.end_session(alice.id(), &"0".repeat(32), right);
+    until(async || relay.status().await["changes"]["ok"] == true).await;
+    alice.dial(&relay).await;
+    alice.authenticate(&relay.world).await.unwrap();
     relay.stop().await;
 }
 
