@@ -72,10 +72,14 @@ impl Acknowledged {
     fn keep(&self, operation: Operation) {
         match operation {
             Operation::NoteRevisions(revisions) => {
-                revisions.iter().for_each(|one| self.note_revision(one.device, one.revision));
+                for one in revisions {
+                    self.note_revision(one.device, one.revision);
+                }
             }
             Operation::MoveCursors(moves) => {
-                moves.iter().for_each(|one| self.hold(one.device, one.room, one.seq));
+                for one in moves {
+                    self.hold(one.device, one.room, one.seq);
+                }
             }
             Operation::ClearInbox { device, through } => self.clear_inbox(device, through),
             _ => {}
@@ -141,12 +145,11 @@ impl Relay {
         self.acknowledged.look();
         for operation in self.acknowledged.take() {
             let (answer, answered) = oneshot::channel();
-            match self.hand_in(operation.clone(), Waiter::Ask(answer)) {
-                Ok(()) => self.acknowledged.written.lock().push((operation, answered)),
-                Err(_) => {
-                    self.acknowledged.told(true);
-                    self.acknowledged.keep(operation);
-                }
+            if self.hand_in(operation.clone(), Waiter::Ask(answer)).is_ok() {
+                self.acknowledged.written.lock().push((operation, answered));
+            } else {
+                self.acknowledged.told(true);
+                self.acknowledged.keep(operation);
             }
         }
     }
