@@ -70,7 +70,9 @@ pub fn plan(
             let message = "the rehearsal passed; sso has not told yet that it uses these settings".to_owned();
             hold(HoldReason::Rehearsing, message, "nothing: it takes seconds", Some(Duration::from_secs(5)))
         }
-        _ => match failed_at(request, seen, last).filter(|at| now.0.saturating_sub(at.0) < AGAIN_MS) {
+        _ => match failed_at(request, seen, last)
+            .filter(|at| (0..AGAIN_MS).contains(&now.0.saturating_sub(at.0)))
+        {
             Some(at) => {
                 let left = AGAIN_MS - now.0.saturating_sub(at.0);
                 let message =
