@@ -140,6 +140,21 @@ fn a_managed_certificate_goes_when_another_is_given() {
 }
 
 #[test]
+fn leaf_certificates_made_by_a_clock_that_was_ahead_are_made_again_when_it_is_right() {
+    let mut world = World::up();
+    let right = world.now;
+    world.now = world.now.plus(Duration::from_hours(25 * 24));
+    let renewed = world.pass().issue.len();
+    assert!(renewed > 0, "a clock that is ahead renews");
+    world.now = right;
+    let again = world.plan();
+    assert_eq!(again.issue.iter().filter(|key| !key.key.slot.is_durable()).count(), renewed);
+    assert!(plan_text(&again).contains("it was made by a clock that was ahead"), "{}", plan_text(&again));
+    world.pass();
+    assert!(world.plan().issue.is_empty(), "once");
+}
+
+#[test]
 fn leaf_certificates_are_renewed_when_a_third_of_their_life_is_left() {
     let mut world = World::up();
     world.wait(19 * 24 * 3600);

@@ -224,6 +224,13 @@ fn ending(slot: KeySlot, certificate: &CertificateSeen, all: &NetworkSeen, now: 
             Due::Nothing
         };
     }
+    if now < certificate.not_before {
+        let why = format!(
+            "it holds from {} on only: it was made by a clock that was ahead",
+            certificate.not_before
+        );
+        return Due::Issue(IssueReason::Unfit(why));
+    }
     let life = end.since(certificate.not_before);
     let is_near = end.since(now) <= life / 3;
     if is_near && !all.ends_with_its_issuer(slot) {
