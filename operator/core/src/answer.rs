@@ -25,14 +25,17 @@ pub struct SsoAnswer {
     /// Number of the network document in force there; 0 before the first.
     #[serde(default, deserialize_with = "none_is_zero")]
     pub document: u64,
+    /// A record that is written every 30 s.
+    #[serde(default)]
+    pub store: Option<Check>,
     /// The identity provider in use.
     #[serde(default)]
     pub provider: ProviderAnswer,
     /// A certificate issued and verified as a test, every 30 s.
     pub certificate: Check,
-    /// People in the directory.
+    /// People in the directory, when it can tell.
     #[serde(default)]
-    pub users: i64,
+    pub users: Option<i64>,
     /// Its volume.
     #[serde(default)]
     pub disk: Option<Disk>,
@@ -53,6 +56,9 @@ pub struct ProviderAnswer {
     /// Fetching the provider's keys.
     #[serde(default)]
     pub keys: Option<Check>,
+    /// What the token endpoint said last of our client id and secret; never tried is neither ok nor an error.
+    #[serde(default)]
+    pub client: Option<Check>,
     /// How far the provider's clock is from sso's, in milliseconds.
     #[serde(default)]
     pub clock_skew_ms: Option<i64>,
@@ -126,9 +132,16 @@ pub struct RehearsalCheck {
     pub name: String,
     /// Whether it passed.
     pub ok: bool,
+    /// Whether it was made at all; not, when something before it failed.
+    #[serde(default = "yes")]
+    pub tried: bool,
     /// What was found.
     #[serde(default)]
     pub detail: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A service that holds no document says null.
@@ -161,6 +174,17 @@ mod tests {
         let answer: RelayAnswer = serde_json::from_str(said).unwrap();
         assert_eq!(answer.canary.code.as_deref(), Some(STORAGE_FULL));
         assert_eq!(answer.changes.unwrap().error.as_deref(), Some("sso has not answered"));
+    }
+
+    #[test]
+    fn an_sso_whose_store_is_full_is_understood_though_it_can_tell_of_nobody() {
+        let said = r#"{"document":1,"certificate":{"ok":true,"at":null,"tried_at":null,"error":null},"users":null,
+            "devices":null,"store":{"ok":false,"at":null,"tried_at":"2026-01-02T00:00:00Z","error":"it is full"},
+            "provider":{"active":null,"previous":null,
+                "client":{"ok":false,"at":null,"tried_at":null,"error":null}},"disk":null}"#;
+        let answer: SsoAnswer = serde_json::from_str(said).unwrap();
+        assert_eq!((answer.users, answer.store.unwrap().error.as_deref()), (None, Some("it is full")));
+        assert_eq!(answer.provider.client.unwrap().error, None);
     }
 
     #[test]

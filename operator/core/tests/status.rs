@@ -42,6 +42,8 @@ fn each_thing_that_ready_depends_on_makes_it_false_and_is_named() {
         ("canary", |w| w.relay_answer().canary = broken(), "False CanaryFailed"),
         ("canary stale", |w| w.relay_answer().canary.at = Some(UnixMillis(0)), "False CanaryStale"),
         ("changes", |w| w.relay_answer().changes = Some(broken()), "False ChangesUnknown"),
+        ("sso's store", |w| w.sso_answer().store = Some(broken()), "False StoreFailed"),
+        ("client", |w| w.sso_answer().provider.client = Some(broken()), "False ClientRefused"),
         ("certificate", |w| w.sso_answer().certificate = broken(), "False CertificateFailed"),
         ("certificate stale", |w| w.sso_answer().certificate.at = None, "False CertificateStale"),
         ("discovery", |w| w.sso_answer().provider.discovery = Some(broken()), "False ProviderUnreachable"),
@@ -262,4 +264,46 @@ fn clients_are_told_the_address_that_the_signed_document_names_and_no_other() {
     let mut world = World::new();
     world.pass();
     assert_eq!(world.report(None).join, None, "before there is a document");
+}
+
+#[test]
+fn a_full_store_of_sso_says_what_to_enlarge_and_forgets_nobody() {
+    let mut world = World::up();
+    let full = Some("writing a canary: the volume of the store is full".to_owned());
+    world.sso_answer().store = Some(Check { error: full, ..broken() });
+    world.sso_answer().users = None;
+    let status = world.report(None);
+    let text = message(&status, condition::SSO);
+    assert!(text.contains("the store is full. Next: raise spec.storage.embedded.size"), "{text}");
+    assert_eq!(status.users, Some(2), "what was known stays");
+    // A client that was never tried is no fault.
+    let mut world = World::up();
+    world.sso_answer().provider.client = Some(Check::default());
+    world.sso_answer().store = Some(Check::default());
+    assert_eq!(ready(&mut world), "True Ready");
+}
+
+#[test]
+fn a_sign_of_life_from_the_future_is_none_and_the_clock_is_named() {
+    type Place = (fn(&mut World, Check), &'static str);
+    let ahead =
+        |seconds: i64| Check { ok: true, at: Some(UnixMillis(START.0 + seconds * 1000)), ..Check::default() };
+    let places: [Place; 3] = [
+        (|world, check| world.relay_answer().canary = check, condition::RELAY),
+        (|world, check| world.sso_answer().certificate = check, condition::SSO),
+        (|world, check| world.sso_answer().provider.keys = Some(check), condition::SIGN_IN),
+    ];
+    for (put, type_) in places {
+        let mut world = World::up();
+        put(&mut world, ahead(60));
+        assert!(told(&world.report(None), type_).starts_with("True "), "{type_}: clocks may be off a little");
+        put(&mut world, ahead(61));
+        let status = world.report(None);
+        assert_eq!(told(&status, type_), "False ClockSkew");
+        assert!(
+            message(&status, type_).contains("Next: set the clocks of all nodes"),
+            "{}",
+            message(&status, type_)
+        );
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) enum CheckName {
 pub(crate) struct Check {
     pub(crate) name: CheckName,
     pub(crate) ok: bool,
+    /// Whether it was looked at; what wasn't, because of something else, is no finding of its own.
+    pub(crate) tried: bool,
     pub(crate) detail: String,
 }
 
@@ -60,7 +62,11 @@ pub(crate) async fn rehearse(settings: Settings, limits: DoorLimits, clock: &dyn
     let Discovered { metadata, skew_ms, .. } = match discovered {
         Ok(discovered) => discovered,
         Err(error) => {
-            checks.ill(CheckName::Discovery, error.to_string());
+            if checks.has_failed() {
+                checks.untried(CheckName::Discovery, error.to_string());
+            } else {
+                checks.ill(CheckName::Discovery, error.to_string());
+            }
             return checks.stopped("there is no discovery document");
         }
     };
@@ -108,11 +114,15 @@ impl Checks {
     ];
 
     fn well(&mut self, name: CheckName, detail: String) {
-        self.0.push(Check { name, ok: true, detail });
+        self.0.push(Check { name, ok: true, tried: true, detail });
     }
 
     fn ill(&mut self, name: CheckName, detail: String) {
-        self.0.push(Check { name, ok: false, detail });
+        self.0.push(Check { name, ok: false, tried: true, detail });
+    }
+
+    fn untried(&mut self, name: CheckName, detail: String) {
+        self.0.push(Check { name, ok: false, tried: false, detail });
     }
 
     fn note(&mut self, name: CheckName, outcome: Result<String, String>) {
@@ -120,6 +130,10 @@ impl Checks {
             Ok(detail) => self.well(name, detail),
             Err(detail) => self.ill(name, detail),
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.iter().any(|check| check.tried && !check.ok)
     }
 
     fn all_well(&self) -> bool {
@@ -130,31 +144,29 @@ impl Checks {
     fn stopped(mut self, why: &str) -> Rehearsed {
         for name in Self::ALL {
             if self.0.iter().all(|check| check.name != name) {
-                self.ill(name, format!("not tried: {why}"));
+                self.untried(name, format!("not tried: {why}"));
             }
         }
         Rehearsed { checks: self.0, passed: None }
     }
 
     fn note_certificates(&mut self, discovered: Result<&Discovered, &DiscoveryError>) {
-        self.note(
-            CheckName::Certificates,
-            match discovered {
-                Ok(found) => Ok(describe(found)),
-                Err(DiscoveryError::Fetch { source: error @ DoorError::Tls { .. }, .. }) => {
-                    Err(format!("{error}; give the provider's CA as caBundleRef"))
-                }
-                Err(DiscoveryError::Fetch { source, .. })
-                    if !matches!(
-                        source,
-                        DoorError::Http { .. } | DoorError::TooLarge { .. } | DoorError::BrokeOff { .. }
-                    ) =>
-                {
-                    Err(format!("not seen: {source}"))
-                }
-                Err(_) => Ok("the chain and the name hold".to_owned()),
-            },
-        );
+        const NAME: CheckName = CheckName::Certificates;
+        match discovered {
+            Ok(found) => self.well(NAME, describe(found)),
+            Err(DiscoveryError::Fetch { source: error @ DoorError::Tls { .. }, .. }) => {
+                self.ill(NAME, format!("{error}; give the provider's CA as caBundleRef"));
+            }
+            Err(DiscoveryError::Fetch { source, .. })
+                if !matches!(
+                    source,
+                    DoorError::Http { .. } | DoorError::TooLarge { .. } | DoorError::BrokeOff { .. }
+                ) =>
+            {
+                self.untried(NAME, format!("not seen: {source}"));
+            }
+            Err(_) => self.well(NAME, "the chain and the name hold".to_owned()),
+        }
     }
 }
 
@@ -286,6 +298,25 @@ mod tests {
         let answer = rehearse(&world, world.idp.settings("g1")).await;
         assert_eq!(answer.json["adopted"], true);
         world.phone_of("alice").await;
+    }
+
+    #[tokio::test]
+    async fn what_was_not_tried_because_of_another_fault_is_told_apart_from_what_failed() {
+        let tried = |answer: &Answer| -> Vec<String> {
+            let checks = answer.json["checks"].as_array().unwrap().iter();
+            let ill = checks.filter(|check| check["ok"] == false && check["tried"] == true);
+            ill.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let world = World::without_provider().await;
+        world.idp.behave(|idp| idp.discovery = Twist::Status(404));
+        assert_eq!(tried(&rehearse(&world, world.idp.settings("g1")).await), ["Discovery"]);
+        let mut settings = world.idp.settings("g1");
+        settings["issuer"] = json!("https://localhost:1/realms/hq");
+        let answer = rehearse(&world, settings).await;
+        assert_eq!(tried(&answer), ["Discovery"], "whom nobody reaches shows no certificate: {answer:?}");
+        let mut settings = world.idp.settings("g1");
+        settings["ca_bundle_pem"] = json!(null);
+        assert_eq!(tried(&rehearse(&world, settings).await), ["Certificates"]);
     }
 
     #[tokio::test]

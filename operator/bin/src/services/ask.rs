@@ -99,6 +99,8 @@ fn fixed(answer: &SsoAnswer) -> SsoAnswer {
     let mut out = SsoAnswer { certificate: timeless(&answer.certificate), disk: None, ..answer.clone() };
     out.provider.discovery = out.provider.discovery.as_ref().map(timeless);
     out.provider.keys = out.provider.keys.as_ref().map(timeless);
+    out.provider.client = out.provider.client.as_ref().map(timeless);
+    out.store = out.store.as_ref().map(timeless);
     // Told in whole seconds.
     out.provider.clock_skew_ms = out.provider.clock_skew_ms.map(|skew| skew / 1000);
     out

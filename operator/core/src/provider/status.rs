@@ -100,6 +100,8 @@ fn last_rehearsal(
                 checks: answer
                     .checks
                     .iter()
+                    // What was not made has no result.
+                    .filter(|check| check.tried)
                     .take(16)
                     .map(|check| RehearsalCheckResult {
                         name: check.name.chars().take(64).collect(),
@@ -202,10 +204,22 @@ fn check(
     match last.checks.iter().find(|check| check.name == name) {
         Some(check) if check.ok => Fact::yes("Passed", check.detail.clone()),
         Some(check) => {
-            Fact::no("Failed", format!("{}. Next: {}.", check.detail.trim_end_matches('.'), next(name)))
+            let reason = if refuses_client(&check.detail) { CLIENT_REFUSED } else { "Failed" };
+            let next = if reason == CLIENT_REFUSED { CHECK_CLIENT } else { next(name) };
+            Fact::no(reason, format!("{}. Next: {next}.", check.detail.trim_end_matches('.')))
         }
-        None => Fact::unknown("NotReached", "an earlier check failed, so this one was not made"),
+        None => Fact::unknown("NotTried", "another check failed, so this one was not made"),
     }
+}
+
+/// The provider knows no such client, or not by that secret.
+const CLIENT_REFUSED: &str = "ClientRefused";
+const CHECK_CLIENT: &str = "check spec.clientId and the Secret of clientSecretRef";
+
+/// Whether a provider's answer is about client id and secret, not about what the client may: `invalid_client` (RFC 6749
+/// section 5.2), or `unauthorized_client` with "credentials" in its description, which is Keycloak's word for it.
+fn refuses_client(detail: &str) -> bool {
+    detail.contains("invalid_client") || detail.contains("client credentials")
 }
 
 /// What to do when a check fails.
@@ -217,7 +231,7 @@ fn next(name: &str) -> &'static str {
         "Algorithms" => "let the provider sign ID tokens with RS256, PS256, ES256 or EdDSA",
         "ClockSkew" => "set the clocks of provider and nodes by one time server",
         "Certificates" => "put the authority of the provider's certificate into spec.caBundleRef",
-        _ => "allow the client the device authorization grant, and check clientId and clientSecretRef",
+        _ => "allow the client the device authorization grant",
     }
 }
 
@@ -270,7 +284,8 @@ fn ready(facts: &[(&'static str, Fact)], active: &Fact, answer: Option<&SsoAnswe
     let failed: Vec<&(&str, Fact)> = facts.iter().filter(|(_, fact)| !fact.is_true()).collect();
     if let Some((type_, fact)) = failed.iter().find(|(_, fact)| fact.truth == crate::Truth::False) {
         let kept = if active.is_true() { " The last good settings stay in use." } else { "" };
-        let reason = if *type_ == condition::ACCEPTED { fact.reason } else { reason_of(type_) };
+        let named = *type_ == condition::ACCEPTED || fact.reason == CLIENT_REFUSED;
+        let reason = if named { fact.reason } else { reason_of(type_) };
         return Fact::no(reason, format!("{type_}: {}{kept}", fact.message));
     }
     if active.reason != "InUse" {
@@ -288,17 +303,20 @@ fn ready(facts: &[(&'static str, Fact)], active: &Fact, answer: Option<&SsoAnswe
     ];
     for (reason, what, check) in steps {
         let check = check.unwrap_or(&never);
-        let fresh = check.at.is_some_and(|at| now.0.saturating_sub(at.0) <= 60_000);
+        let fresh = check.at.is_some_and(|at| now.0.saturating_sub(at.0).abs() <= 60_000);
         if !check.ok || !fresh {
-            let why = check
-                .error
-                .clone()
-                .unwrap_or_else(|| "it was last fetched more than a minute ago".to_owned());
+            let why = check.error.clone().unwrap_or_else(|| {
+                "it was not fetched within the last minute, by the clock of sso".to_owned()
+            });
             let message = format!(
                 "the {what} can't be fetched: {why}. Next: bring the provider back, or check spec.cidrs."
             );
             return Fact::no(reason, message);
         }
+    }
+    if let Some(why) = provider.and_then(|provider| provider.client.as_ref()?.error.as_ref()) {
+        let message = format!("the provider refuses this client: {why}. Next: {CHECK_CLIENT}.");
+        return Fact::no(CLIENT_REFUSED, message);
     }
     Fact::yes("Ready", "people can sign in at this provider")
 }

@@ -203,12 +203,14 @@ impl World {
             previous: None,
             discovery: Some(fine.clone()),
             keys: Some(fine.clone()),
+            client: Some(fine.clone()),
             clock_skew_ms: Some(3),
         };
         let at = self.now;
         let (canary, changes) = (fine.clone(), Some(fine.clone()));
         self.relay = Poll::Answered { at, answer: RelayAnswer { document, canary, changes, disk } };
-        let answer = SsoAnswer { document, provider, certificate: fine, users: 2, disk };
+        let store = Some(fine.clone());
+        let answer = SsoAnswer { document, store, provider, certificate: fine, users: Some(2), disk };
         self.sso = Poll::Answered { at, answer };
         self.public = Role::ALL
             .map(|role| (role, Poll::Answered { at, answer: PublicAnswer { document } }))

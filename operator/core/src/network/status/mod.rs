@@ -10,6 +10,8 @@ mod sign_in;
 mod storage;
 mod waiting;
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_core::ResourceExt as _;
 use wickr_base::UnixMillis;
@@ -36,9 +38,10 @@ pub mod condition {
     /// The relay's canary was written, synced and read back within the last minute, and the relay hears of revocations:
     /// without that it lets nobody new in.
     pub const RELAY: &str = "RelayReady";
-    /// sso issued and verified a test certificate within the last minute.
+    /// sso issued and verified a test certificate within the last minute, and its store takes what is written.
     pub const SSO: &str = "SsoReady";
-    /// sso fetched the provider's discovery document and keys within the last minute.
+    /// sso fetched the provider's discovery document and keys within the last minute, and the provider didn't refuse our
+    /// client.
     pub const SIGN_IN: &str = "SignInReady";
     /// The public listeners answer through their Services with the right name and chain.
     pub const PUBLIC: &str = "PublicReady";
@@ -65,8 +68,15 @@ pub mod condition {
             "The relay's canary was written, synced and read back within the last minute, and it has heard of \
              revocations within 30 s, without which it lets nobody new in.",
         ),
-        (SSO, "sso issued and verified a test certificate within the last minute."),
-        (SIGN_IN, "sso fetched the provider's discovery document and keys within the last minute."),
+        (
+            SSO,
+            "sso issued and verified a test certificate within the last minute, and its store takes what is written.",
+        ),
+        (
+            SIGN_IN,
+            "sso fetched the provider's discovery document and keys within the last minute, and the provider didn't \
+             refuse our client.",
+        ),
         (PUBLIC, "The public listeners answer through their Services with the right name and chain."),
         (DOCUMENT, "Every replica has the network document in force."),
         (ISOLATION, "NetworkPolicies are in force and name the provider's addresses. Not part of Ready."),
@@ -156,7 +166,8 @@ fn tell(status: &mut WickrNetworkStatus, network: &WickrNetwork, names: &Names, 
     status.root = seen.root.map(|root| root.to_string());
     let sso = seen.sso.get(&names.pod(Role::Sso)).and_then(|poll| poll.answer());
     if let Some(answer) = sso {
-        status.users = Some(answer.users);
+        // While it can't be told, what was known stays.
+        status.users = answer.users.or(status.users);
     }
     if let Some(kept) = &seen.document {
         // The addresses that clients find there; what the spec says may be refused yet.
@@ -179,9 +190,15 @@ fn module() -> CryptographyStatus {
     CryptographyStatus { module: "AWS-LC".to_owned(), validated: false }
 }
 
-/// Whether a time that somebody told lies within the last minute.
+/// Whether a time that somebody told lies within the last minute, or as little ahead: further ahead it says nothing of
+/// when it was.
 fn is_fresh(at: Option<UnixMillis>, now: UnixMillis) -> bool {
-    at.is_some_and(|at| now.0.saturating_sub(at.0) <= FRESH_MS)
+    at.is_some_and(|at| now.0.saturating_sub(at.0).abs() <= FRESH_MS)
+}
+
+/// How far a time lies ahead, when that is more than a clock may be off.
+fn ahead(at: Option<UnixMillis>, now: UnixMillis) -> Option<Duration> {
+    at.filter(|at| at.0.saturating_sub(now.0) > FRESH_MS).map(|at| at.since(now))
 }
 
 /// The condition of that type in a status.

@@ -1,8 +1,10 @@
 //! RelayReady and SsoReady: what the services say of themselves, else why they can't say it.
 
+use std::time::Duration;
+
 use wickr_base::UnixMillis;
 
-use super::{Pass, is_fresh, pods};
+use super::{Pass, ahead, is_fresh, pods};
 use crate::answer::{Check, STORAGE_FULL};
 use crate::condition::Fact;
 use crate::{Poll, Role};
@@ -18,6 +20,7 @@ pub(super) fn relay(pass: &Pass<'_>) -> Fact {
             Some(changes) if !changes.ok => deaf(pass, changes),
             _ => Fact::yes("CanaryRead", "a record was written, synced and read back within the last minute"),
         },
+        Said::Ahead(by) => skewed(pass, Role::Relay, by),
         Said::Stale => stale(pass, Role::Relay, "CanaryStale", "no record was written, synced and read back"),
         Said::Failed(why) => {
             let what = format!("a record could not be written, synced and read back: {why}");
@@ -45,11 +48,18 @@ pub(super) fn sso(pass: &Pass<'_>) -> Fact {
         Ok(answer) => answer,
         Err(fact) => return fact,
     };
+    if let Some(why) = answer.store.as_ref().and_then(|store| store.error.as_ref()) {
+        let what = format!("nothing can be written to its store, so nobody can sign in: {why}");
+        // The words of its store, which tells no code.
+        let code = why.contains("store is full").then_some(STORAGE_FULL);
+        return failed(pass, Role::Sso, "StoreFailed", &what, code);
+    }
     match told(&answer.certificate, pass.now) {
         Said::Fine => Fact::yes(
             "CertificateIssued",
             "a test certificate was issued and verified within the last minute",
         ),
+        Said::Ahead(by) => skewed(pass, Role::Sso, by),
         Said::Stale => {
             stale(pass, Role::Sso, "CertificateStale", "no test certificate was issued and verified")
         }
@@ -64,12 +74,17 @@ pub(super) fn sso(pass: &Pass<'_>) -> Fact {
 pub(super) enum Said {
     Fine,
     Stale,
+    /// By a clock that is so far ahead that nobody can say when.
+    Ahead(Duration),
     Failed(String),
 }
 
 pub(super) fn told(check: &Check, now: UnixMillis) -> Said {
     if !check.ok {
         return Said::Failed(check.error.clone().unwrap_or_else(|| "no reason was given".to_owned()));
+    }
+    if let Some(by) = ahead(check.at, now) {
+        return Said::Ahead(by);
     }
     if is_fresh(check.at, now) { Said::Fine } else { Said::Stale }
 }
@@ -114,6 +129,21 @@ fn never(pass: &Pass<'_>, role: Role) -> Fact {
             format!("{role} has no pod yet. Next: see condition Progressing."),
         )
     }
+}
+
+/// What a service says of its health counts by its clock.
+pub(super) fn skewed(pass: &Pass<'_>, role: Role, by: Duration) -> Fact {
+    // In powers of two, so that status isn't rewritten with each message.
+    let minutes = by.as_secs().div_ceil(60).next_power_of_two();
+    Fact::no(
+        "ClockSkew",
+        format!(
+            "the clock of {}/{} is up to {minutes} minutes ahead of the operator's, so nobody can say when it was well. \
+             Next: set the clocks of all nodes by one time server.",
+            pass.names.namespace,
+            pass.names.pod(role)
+        ),
+    )
 }
 
 fn stale(pass: &Pass<'_>, role: Role, reason: &'static str, what: &str) -> Fact {

@@ -1,7 +1,7 @@
 //! SignInReady: whether the provider that people sign in at answers, as sso sees it.
 
 use super::Pass;
-use super::services::{Said, alive, told};
+use super::services::{Said, alive, skewed, told};
 use crate::answer::Check;
 use crate::condition::Fact;
 use crate::{Lookup, Role};
@@ -58,6 +58,7 @@ pub(super) fn sign_in(pass: &Pass<'_>) -> Fact {
     for (what, reason, check) in steps {
         let why = match told(check.unwrap_or(&never), pass.now) {
             Said::Fine => continue,
+            Said::Ahead(by) => return skewed(pass, Role::Sso, by),
             Said::Stale => "it was last fetched more than a minute ago".to_owned(),
             Said::Failed(why) => why,
         };
@@ -67,6 +68,14 @@ pub(super) fn sign_in(pass: &Pass<'_>) -> Fact {
             active.issuer
         );
         return Fact::no(reason, message);
+    }
+    if let Some(why) = answer.provider.client.as_ref().and_then(|client| client.error.as_ref()) {
+        let message = format!(
+            "the provider refuses client \"{}\": {why}. Next: check spec.clientId and the Secret of clientSecretRef \
+             of IdentityProvider {}/{name}.",
+            active.client_id, pass.names.namespace
+        );
+        return Fact::no("ClientRefused", message);
     }
     Fact::yes("ProviderAnswers", format!("discovery document and keys of {} are fresh", active.issuer))
 }
