@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use wickr_base::UnixMillis;
 use wickr_pki::tls::ALPN_HTTP1;
 use wickr_wire::relay::{
-    Authenticate, Challenge, ClientFrame, Cursor, Refusal, RelayFrame, Resume, Rooms, Sequenced,
-    client_frame, relay_frame, reply,
+    Authenticate, ClientFrame, Cursor, Refusal, RelayFrame, Resume, Rooms, Sequenced, client_frame,
+    relay_frame, reply,
 };
 use wickr_wire::{CONNECT_PATH, SUBPROTOCOL, challenge_answer};
 
