@@ -101,7 +101,7 @@ impl Following {
         *self.why.lock() = None;
     }
 
-    fn failed(&self, why: impl ToString) {
+    fn failed(&self, why: &impl ToString) {
         *self.why.lock() = Some(why.to_string());
     }
 }

@@ -40,7 +40,7 @@ impl MadeUpFeed {
 
     /// A change as a later version of sso might say it.
     pub(crate) fn add_of_later_version(&self, kind: &str, device: DeviceId, at: UnixMillis) {
-        self.push(ChangeKind::DeviceRevoked, device, at, |line| line.kind = kind.to_owned());
+        self.push(ChangeKind::DeviceRevoked, device, at, |line| kind.clone_into(&mut line.kind));
     }
 
     /// The directory is restored to a state with none of its changes.

@@ -46,7 +46,9 @@ pub(crate) struct TroubledSink {
 impl Sink<Ticket> for TroubledSink {
     fn completed(&mut self, batch: &mut Vec<Completed<Ticket>>, report: BatchReport) {
         if let Some(error) = &*self.troubles.fails.lock() {
-            batch.iter_mut().for_each(|done| done.outcome = Err(error.clone()));
+            for done in batch.iter_mut() {
+                done.outcome = Err(error.clone());
+            }
         }
         self.sink.completed(batch, report);
     }
