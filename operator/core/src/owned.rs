@@ -80,7 +80,7 @@ macro_rules! owned {
             /// Every object as it will be sent, in apply order.
             pub fn into_wanted(self) -> Vec<Wanted> {
                 let mut out = Vec::new();
-                $(out.extend(self.$field.iter().filter_map(wanted));)*
+                $(out.extend(self.$field.iter().map(wanted));)*
                 out
             }
         }
@@ -109,15 +109,27 @@ owned! {
     }
 }
 
-/// An object with its kind; none of ours fails to become JSON.
-pub(crate) fn wanted<K: OwnedKind>(object: &K) -> Option<Wanted> {
-    let name = object.metadata().name.clone()?;
-    Some(Wanted { kind: K::ROW, name, body: serde_json::to_value(object).ok()? })
+/// An object with its kind. One without a name or a JSON form would be pruned where it stands: that ends the pass.
+#[expect(
+    clippy::expect_used,
+    reason = "build names every object, and k8s-openapi's types are maps with text keys"
+)]
+pub(crate) fn wanted<K: OwnedKind>(object: &K) -> Wanted {
+    let name = object.metadata().name.clone().expect("every object that is built has a name");
+    let body = serde_json::to_value(object).expect("every object that is built has a JSON form");
+    Wanted { kind: K::ROW, name, body }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "every object that is built has a name")]
+    fn an_object_that_cannot_be_sent_ends_the_pass_instead_of_being_pruned() {
+        let services = vec![Service::default()];
+        NetworkResources { services, ..NetworkResources::default() }.into_wanted();
+    }
 
     #[test]
     fn pods_come_last_because_they_mount_everything_else() {

@@ -110,7 +110,7 @@ pub(super) fn to_sign(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMilli
     seen.certificate(KeySlot::DocumentKey)?;
     let payload = payload(network, seen, now)?;
     let because = due(network, seen, &payload, now)?;
-    let map = build::document_map(network)?;
+    let map = build::document_map(network);
     let replaces = seen.live.value(map.kind, &map.name).map(|live| Target::seen(map.kind, live));
     Some(DocumentToSign { payload, because, map, namespace: network.names.namespace.clone(), replaces })
 }

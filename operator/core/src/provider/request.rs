@@ -55,6 +55,10 @@ pub fn build(provider: &ValidProvider) -> RehearsalRequest {
 
 impl RehearsalRequest {
     /// As it is sent; it contains the client's secret.
+    #[expect(
+        clippy::expect_used,
+        reason = "texts and lists only: there is nothing in it that JSON can't say"
+    )]
     pub fn to_json(&self) -> Secret<Vec<u8>> {
         let spec = &self.provider.spec;
         let body = Body {
@@ -68,7 +72,6 @@ impl RehearsalRequest {
             refresh_grace: &spec.refresh_grace,
             adopt: self.adopt,
         };
-        // Texts and lists only: always has a JSON form.
-        Secret::new(serde_json::to_vec(&body).unwrap_or_default())
+        Secret::new(serde_json::to_vec(&body).expect("a request has a JSON form"))
     }
 }

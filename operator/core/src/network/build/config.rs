@@ -117,8 +117,7 @@ pub(super) fn config(network: &ValidNetwork, env: &Env, role: Role) -> Config {
             public_url: network.exposure.sso.to_string(),
         }),
     };
-    // Strings and maps only: there is nothing in it that YAML can't say.
-    let text = serde_yaml::to_string(&file).unwrap_or_default();
+    let text = text(&file);
     let hash = hash(text.as_bytes());
     let map = ConfigMap {
         metadata: metadata::of_role(network, network.names.config(role), role),
@@ -126,6 +125,12 @@ pub(super) fn config(network: &ValidNetwork, env: &Env, role: Role) -> Config {
         ..ConfigMap::default()
     };
     Config { role, map, hash }
+}
+
+/// An empty configuration would stop every pod that reads it: rather none.
+#[expect(clippy::expect_used, reason = "texts and maps only: there is nothing in it that YAML can't say")]
+fn text(file: &File) -> String {
+    serde_yaml::to_string(file).expect("a configuration has a YAML form")
 }
 
 /// The ConfigMap of the signed document; its content is made in apply.

@@ -30,6 +30,6 @@ pub fn build(network: &ValidNetwork, env: &Env) -> NetworkResources {
 }
 
 /// The ConfigMap of the signed document, without content.
-pub(super) fn document_map(network: &ValidNetwork) -> Option<Wanted> {
+pub(super) fn document_map(network: &ValidNetwork) -> Wanted {
     wanted(&config::document_map(network))
 }

@@ -49,5 +49,6 @@ pub(super) fn prune_what_is_unwanted(draft: &mut Draft<'_>) {
 fn made_in_apply(network: &ValidNetwork) -> Vec<(KindRow, String)> {
     let secret = KindRow::of::<k8s_openapi::api::core::v1::Secret>();
     let keys = keys::wanted(network).into_iter().map(|key| (secret, key.name));
-    keys.chain(build::document_map(network).map(|map| (map.kind, map.name))).collect()
+    let map = build::document_map(network);
+    keys.chain([(map.kind, map.name)]).collect()
 }
