@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use wickr_base::UnixMillis;
 
+use crate::Role;
+
 /// `GET /status` of a relay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RelayAnswer {
@@ -149,10 +151,33 @@ fn none_is_zero<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
+/// How a service stands with its volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// There is enough.
+    Enough,
+    /// Twice what the service keeps free, or less.
+    Scarce,
+    /// So little that the service takes in nothing new.
+    None,
+}
+
 impl Disk {
-    /// Whether a service can't be trusted to write for long: under 2 % free, or under 16 MiB.
-    pub fn is_full(&self) -> bool {
-        self.free < 16 << 20 || self.free.saturating_mul(50) < self.total
+    /// The room that a service has there. The relay keeps an eighth free, at least 16 MiB and at most 256, to merge its
+    /// files; sso, which writes little, a fiftieth and at least 16 MiB.
+    pub fn room(&self, role: Role) -> Room {
+        const MEBIBYTE: u64 = 1 << 20;
+        let kept = match role {
+            Role::Relay => (self.total / 8).clamp(16 * MEBIBYTE, 256 * MEBIBYTE),
+            Role::Sso => (self.total / 50).max(16 * MEBIBYTE),
+        };
+        if self.free < kept {
+            Room::None
+        } else if self.free < 2 * kept {
+            Room::Scarce
+        } else {
+            Room::Enough
+        }
     }
 }
 
@@ -185,6 +210,21 @@ mod tests {
         let answer: SsoAnswer = serde_json::from_str(said).unwrap();
         assert_eq!((answer.users, answer.store.unwrap().error.as_deref()), (None, Some("it is full")));
         assert_eq!(answer.provider.client.unwrap().error, None);
+    }
+
+    #[test]
+    fn a_volume_is_nearly_full_before_the_relay_refuses_and_full_when_it_does() {
+        let mebibytes = |free: u64, total: u64| Disk { free: free << 20, total: total << 20 };
+        let rooms = |disk: Disk| (disk.room(Role::Relay), disk.room(Role::Sso));
+        // The relay's reserve of 256 MiB is 32, of 1 GiB 128, of 1 TiB 256.
+        assert_eq!(rooms(mebibytes(64, 256)), (Room::Enough, Room::Enough));
+        assert_eq!(rooms(mebibytes(63, 256)), (Room::Scarce, Room::Enough));
+        assert_eq!(rooms(mebibytes(31, 256)), (Room::None, Room::Scarce));
+        assert_eq!(rooms(mebibytes(15, 256)), (Room::None, Room::None));
+        assert_eq!(mebibytes(128, 1 << 10).room(Role::Relay), Room::Scarce);
+        assert_eq!(mebibytes(127, 1 << 10).room(Role::Relay), Room::None);
+        assert_eq!(mebibytes(256, 1 << 20).room(Role::Relay), Room::Scarce);
+        assert_eq!(mebibytes(255, 1 << 20).room(Role::Relay), Room::None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub mod tree;
 
 pub use answer::{
     Check, Disk, ProviderAnswer, ProviderInUse, PublicAnswer, RehearsalAnswer, RehearsalCheck, RelayAnswer,
-    STORAGE_FULL, SsoAnswer,
+    Room, STORAGE_FULL, SsoAnswer,
 };
 pub use calls::{CALLS, Call, Party};
 pub use condition::{Fact, Truth, find as find_condition, millis, time};

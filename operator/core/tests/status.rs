@@ -307,3 +307,22 @@ fn a_sign_of_life_from_the_future_is_none_and_the_clock_is_named() {
         );
     }
 }
+
+#[test]
+fn a_volume_is_told_of_before_the_relay_refuses_and_by_the_relays_own_word_when_it_does() {
+    let mut world = World::up();
+    world.relay_answer().disk = Some(Disk { free: 200 << 20, total: 1 << 30 });
+    let status = world.report(None);
+    assert_eq!(told(&status, condition::STORAGE), "False VolumeNearlyFull");
+    assert_eq!(told(&status, condition::DEGRADED), "True VolumeNearlyFull");
+    assert_eq!(told(&status, condition::READY), "True Ready");
+    let text = message(&status, condition::STORAGE);
+    assert!(
+        text.contains("is nearly full") && text.contains("Next: raise spec.storage.embedded.size"),
+        "{text}"
+    );
+    // Where the figures don't tell: a quota, for one.
+    world.relay_answer().disk = Some(Disk { free: 900 << 20, total: 1 << 30 });
+    world.relay_answer().canary = Check { code: Some("storage-full".to_owned()), ..broken() };
+    assert_eq!(told(&world.report(None), condition::STORAGE), "False VolumeFull");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 use wickr_base::UnixMillis;
-use wickr_operator_core::{Check, PublicAnswer, RelayAnswer, Role, SsoAnswer};
+use wickr_operator_core::{Check, Disk, PublicAnswer, RelayAnswer, Role, Room, SsoAnswer};
 use wickr_operator_kube::{Ask, TIMEOUT};
 use wickr_pki::trust::{WELL_KNOWN, read_document};
 
@@ -81,12 +81,12 @@ impl Ask for Services {
                     ..answer.clone()
                 };
                 fixed(before) != fixed(after)
-                    || full(before.disk) != full(after.disk)
+                    || room(before.disk, Role::Relay) != room(after.disk, Role::Relay)
                     || stands_still(&before.canary, &after.canary)
             }
             (Answer::Sso(before), Answer::Sso(after)) => {
                 fixed(before) != fixed(after)
-                    || full(before.disk) != full(after.disk)
+                    || room(before.disk, Role::Sso) != room(after.disk, Role::Sso)
                     || signs(before).zip(signs(after)).any(|(before, after)| stands_still(before, after))
             }
             (before, after) => before != after,
@@ -115,8 +115,8 @@ fn timeless(check: &Check) -> Check {
     Check { at: None, ..check.clone() }
 }
 
-fn full(disk: Option<wickr_operator_core::Disk>) -> Option<bool> {
-    disk.map(|disk| disk.is_full())
+fn room(disk: Option<Disk>, role: Role) -> Option<Room> {
+    disk.map(|disk| disk.room(role))
 }
 
 /// A sign of life that should have come again and has not: it is about to be too old.

@@ -1,6 +1,6 @@
 //! Ready: a client can sign in and deliver a message now. Every part of it is fresh, or Ready is False and names it.
 
-use super::{Outcome, condition};
+use super::{Outcome, condition, storage};
 use crate::condition::{Fact, Truth};
 
 /// What Ready is made of, in the order in which the first that fails is told.
@@ -38,7 +38,8 @@ pub(super) fn ready(outcome: &Outcome<'_>, facts: &[(&'static str, Fact)]) -> Fa
     }
 }
 
-/// A volume that can't grow is worth telling and keeps nobody from sending.
+/// A volume that can't grow, or is nearly full, is worth telling and keeps nobody from sending.
 fn is_tolerable(part: &str, fact: &Fact) -> bool {
-    part == condition::STORAGE && ["StorageCannotGrow", "StorageResizing"].contains(&fact.reason)
+    part == condition::STORAGE
+        && ["StorageCannotGrow", "StorageResizing", storage::NEARLY_FULL].contains(&fact.reason)
 }

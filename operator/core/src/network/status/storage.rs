@@ -4,10 +4,13 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::Value;
 
 use super::Pass;
-use crate::answer::Disk;
+use crate::answer::{Disk, Room, STORAGE_FULL};
 use crate::condition::Fact;
 use crate::hold::{Hold, HoldReason};
 use crate::{KindRow, Role};
+
+/// Who serves goes on serving.
+pub(super) const NEARLY_FULL: &str = "VolumeNearlyFull";
 
 const CLAIM: KindRow = KindRow::of::<PersistentVolumeClaim>();
 
@@ -75,7 +78,7 @@ pub(super) fn trouble(pass: &Pass<'_>) -> Option<(&'static str, String)> {
         .or_else(|| lost.map(|role| ("VolumeLost", format!("{} has lost its volume", pass.names.data(role)))))
 }
 
-/// A volume that is nearly full, by what its service says or by the last words of its pod.
+/// A volume that is full, by what its service says or by the last words of its pod; or nearly so.
 fn full(pass: &Pass<'_>) -> Option<(&'static str, String)> {
     let disk = |role: Role| -> Option<Disk> {
         let pod = pass.names.pod(role);
@@ -89,21 +92,35 @@ fn full(pass: &Pass<'_>) -> Option<(&'static str, String)> {
         if let Some(trouble) = by_words {
             return Some((trouble.reason, trouble.message));
         }
-        disk(role).filter(Disk::is_full).map(|disk| ("VolumeFull", full_message(pass, role, disk)))
+        let disk = disk(role)?;
+        let room = if says_full(pass, role) { Room::None } else { disk.room(role) };
+        match room {
+            Room::None => Some(("VolumeFull", full_message(pass, role, disk, room))),
+            Room::Scarce => Some((NEARLY_FULL, full_message(pass, role, disk, room))),
+            Room::Enough => None,
+        }
     })
 }
 
-fn full_message(pass: &Pass<'_>, role: Role, disk: Disk) -> String {
+/// The service's own word, whatever the figures.
+fn says_full(pass: &Pass<'_>, role: Role) -> bool {
+    let relay = || pass.seen.relay.get(&pass.names.pod(role))?.answer()?.canary.code.as_deref();
+    role == Role::Relay && relay() == Some(STORAGE_FULL)
+}
+
+fn full_message(pass: &Pass<'_>, role: Role, disk: Disk, room: Room) -> String {
     let name = pass.names.data(role);
     let size = pass.seen.live.value(CLAIM, &name).map_or("", |claim| {
         claim.pointer("/spec/resources/requests/storage").and_then(Value::as_str).unwrap_or_default()
     });
     format!(
-        "PersistentVolumeClaim {}/{name} ({size}) is full: under {} of {} MiB are free, and the {role} stops taking \
-         what it can't keep. Next: raise spec.storage.embedded.size.",
+        "PersistentVolumeClaim {}/{name} ({size}) is {}: under {} of {} MiB are free, and the {role} {} what it can't \
+         keep. Next: raise spec.storage.embedded.size.",
         pass.names.namespace,
+        if room == Room::None { "full" } else { "nearly full" },
         // Rounded up to a power of two, so that status isn't rewritten with each message.
         (disk.free >> 20).max(1).next_power_of_two(),
-        disk.total >> 20
+        disk.total >> 20,
+        if room == Room::None { "refuses" } else { "soon refuses" },
     )
 }
