@@ -47,7 +47,8 @@ pub mod condition {
     pub const PUBLIC: &str = "PublicReady";
     /// Every replica has the network document in force.
     pub const DOCUMENT: &str = "DocumentReady";
-    /// NetworkPolicies are in force and name the provider's addresses. Not part of Ready.
+    /// NetworkPolicies are written and name the provider's addresses; whether the cluster's network plugin enforces them
+    /// can't be seen. Not part of Ready.
     pub const ISOLATION: &str = "NetworkIsolation";
     /// No certificate ends soon without being renewed by itself. Not part of Ready.
     pub const LASTING: &str = "KeysLasting";
@@ -79,7 +80,11 @@ pub mod condition {
         ),
         (PUBLIC, "The public listeners answer through their Services with the right name and chain."),
         (DOCUMENT, "Every replica has the network document in force."),
-        (ISOLATION, "NetworkPolicies are in force and name the provider's addresses. Not part of Ready."),
+        (
+            ISOLATION,
+            "NetworkPolicies are written and name the provider's addresses; whether the cluster's network plugin enforces \
+             them can't be seen. Not part of Ready.",
+        ),
         (
             LASTING,
             "No certificate ends soon without being renewed by itself: durable ones are told of 180 days before, \

@@ -85,6 +85,6 @@ pub(super) fn isolation(pass: &Pass<'_>) -> Fact {
     }
     Fact::yes(
         "Enforced",
-        "only the calls that the services need are open, if the cluster's network enforces policies",
+        "NetworkPolicies are written; whether the cluster's network plugin enforces them can't be seen from here",
     )
 }
