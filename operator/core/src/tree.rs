@@ -35,15 +35,16 @@ pub fn render(network: &WickrNetwork, providers: &[IdentityProvider], now: UnixM
         providers.iter().filter(|provider| provider.spec.network_ref.name == network.name_any()).collect();
     let last = ours.is_empty() && status.waiting.is_empty();
     tree.conditions("", &status.conditions, last);
-    tree.waiting(&status.waiting, ours.is_empty());
+    tree.waiting("", &status.waiting, ours.is_empty());
     for (at, provider) in ours.iter().enumerate() {
         let last = at + 1 == ours.len();
         let status = provider.status.clone().unwrap_or_default();
         let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         tree.head(branch, &format!("IdentityProvider {}", provider.name_any()), &status.conditions);
-        tree.conditions(below, &status.conditions, true);
+        tree.conditions(below, &status.conditions, status.waiting.is_empty());
+        tree.waiting(below, &status.waiting, true);
     }
-    tree.next(network, &status.conditions);
+    tree.next(network, &status.conditions, &ours);
     tree.out
 }
 
@@ -96,28 +97,29 @@ impl Tree {
         }
     }
 
-    fn waiting(&mut self, waiting: &[Waiting], last: bool) {
+    fn waiting(&mut self, indent: &str, waiting: &[Waiting], last: bool) {
         for (at, wait) in waiting.iter().enumerate() {
             let ends = last && at + 1 == waiting.len();
             let (branch, below) = if ends { ("└─", "  ") } else { ("├─", "│ ") };
             let since = span(self.now, millis(&wait.since));
-            self.line(&format!("{branch} … waiting for {since}: {} ({})", wait.reason, wait.object));
-            self.line(&format!("{below}     {}.", wait.message.trim_end_matches('.')));
-            self.line(&format!("{below}     Next: {}.", wait.next.trim_end_matches('.')));
+            self.line(&format!("{indent}{branch} … waiting for {since}: {} ({})", wait.reason, wait.object));
+            self.line(&format!("{indent}{below}     {}.", wait.message.trim_end_matches('.')));
+            self.line(&format!("{indent}{below}     Next: {}.", wait.next.trim_end_matches('.')));
         }
     }
 
     /// The one thing to do first.
-    fn next(&mut self, network: &WickrNetwork, conditions: &[Condition]) {
+    fn next(&mut self, network: &WickrNetwork, conditions: &[Condition], providers: &[&IdentityProvider]) {
         let (namespace, name) = (network.namespace().unwrap_or_default(), network.name_any());
         let next = match find(conditions, "Ready") {
             // It serves; what would end that, or keeps it from being changed, comes before joining it.
-            Some(ready) if ready.status == "True" && warned(conditions).is_some() => {
-                warned(conditions).unwrap_or_default()
-            }
             Some(ready) if ready.status == "True" => {
-                let join = network.status.as_ref().and_then(|status| status.join.clone()).unwrap_or_default();
-                format!("wickr login '{join}'")
+                let troubled = warned(conditions).or_else(|| providers.iter().find_map(|one| unready(one)));
+                troubled.unwrap_or_else(|| {
+                    let status = network.status.as_ref();
+                    let join = status.and_then(|status| status.join.clone()).unwrap_or_default();
+                    format!("wickr login '{join}'")
+                })
             }
             Some(ready) => {
                 step(&ready.message).unwrap_or_else(|| format!("kubectl get wn -n {namespace} {name} -w"))
@@ -138,6 +140,14 @@ fn warned(conditions: &[Condition]) -> Option<String> {
     let bad = |type_: &str, status: &str| find(conditions, type_).filter(|found| found.status == status);
     let warnings = [bad("Degraded", "True"), bad("KeysLasting", "False")];
     warnings.into_iter().flatten().find_map(|warning| step(&warning.message))
+}
+
+/// What to do about a provider that says that it isn't ready.
+fn unready(provider: &IdentityProvider) -> Option<String> {
+    let ready =
+        find(&provider.status.as_ref()?.conditions, "Ready").filter(|ready| ready.status != "True")?;
+    let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
+    Some(step(&ready.message).unwrap_or_else(|| format!("kubectl describe widp -n {namespace} {name}")))
 }
 
 /// The first thing to do that a message names.

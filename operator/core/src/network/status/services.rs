@@ -106,14 +106,23 @@ pub(super) fn alive<'a, T>(pass: &Pass<'_>, role: Role, poll: Option<&'a Poll<T>
             Fact::no(
                 pods::by_role(role, "RelayUnreachable", "SsoUnreachable"),
                 format!(
-                    "{} doesn't answer: {error}. Next: kubectl logs -n {} {}.",
+                    "{} doesn't answer: {error}. Next: {}.",
                     address(pass, role),
-                    pass.names.namespace,
-                    pass.names.pod(role)
+                    where_to_look(pass, role)
                 ),
             )
         })),
         Poll::Never => Err(trouble.unwrap_or_else(|| never(pass, role))),
+    }
+}
+
+/// Its log, if it is there to have one.
+fn where_to_look(pass: &Pass<'_>, role: Role) -> String {
+    let (namespace, names) = (&pass.names.namespace, &pass.names);
+    if pods::is_there(pass, role) {
+        format!("kubectl logs -n {namespace} {}", names.pod(role))
+    } else {
+        format!("kubectl describe statefulset -n {namespace} {}: it has no pod", names.role(role))
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn sign_in(pass: &Pass<'_>) -> Fact {
     match &pass.refs.provider {
         Some(Lookup::Missing) => {
             let message = format!(
-                "{PATH}: IdentityProvider {}/{name} is not there. Next: apply it.",
+                "{PATH}: IdentityProvider {0}/{name} is not there. Next: apply IdentityProvider {0}/{name}.",
                 pass.names.namespace
             );
             return Fact::no("ProviderMissing", message);
