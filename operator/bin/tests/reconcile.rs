@@ -133,6 +133,25 @@ async fn a_document_is_renewed_though_a_service_is_refused_as_long_as_it_names_n
 }
 
 #[tokio::test]
+async fn an_event_that_the_api_server_did_not_take_is_told_by_the_next_pass() {
+    let cluster = cluster();
+    cluster.fault(Fault::next("create", "events", 1, 503));
+    let bench = bench(&cluster);
+    cluster.put("wickrnetworks", &network_object());
+    bench.settled().await;
+    let reasons = || -> Vec<String> {
+        let names = cluster.names();
+        let events =
+            names.iter().filter_map(|name| cluster.get("events", "hq", name.strip_prefix("Event hq/")?));
+        events.filter_map(|event| event["reason"].as_str().map(str::to_owned)).collect()
+    };
+    until(&cluster, "keys are made only once, and told all the same", || {
+        reasons().contains(&"KeysMade".to_owned()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn somebody_elses_object_under_our_name_is_left_alone_and_told() {
     let cluster = cluster();
     let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"theirs": "x"},
