@@ -1,6 +1,6 @@
 //! What can go wrong in the client, by the step that was attempted.
 
-use wickr_base::{Domain, Handle, RoomId, UnixMillis, UserId};
+use wickr_base::{Domain, Handle, RoomId, UserId};
 use wickr_e2ee::E2eeError;
 use wickr_policy::RootPin;
 use wickr_wire::ProblemCode;
@@ -84,16 +84,6 @@ pub enum Error {
         held: Vec<RootPin>,
         /// The address's.
         given: RootPin,
-    },
-    /// This device and the relay don't agree about the time.
-    #[error(
-        "the relay says that it is {relay}, this device's clock says {here}: set the clock right; if it is, tell the network's administrator"
-    )]
-    Clock {
-        /// The relay's time.
-        relay: UnixMillis,
-        /// Ours.
-        here: UnixMillis,
     },
     /// Somebody else finished the sign-in.
     #[error("this profile belongs to \"{held}\", but \"{given}\" has signed in")]

@@ -16,7 +16,7 @@ use crate::which::Which;
 pub(crate) fn run(config: &Path) -> Result<()> {
     let config = match Which::read(config)? {
         Which::Relay(config) => config,
-        other => return Err(other.not_for("relay", config)),
+        other @ Which::Sso(_) => return Err(other.not_for("relay", config)),
     };
     start::runtime()?.block_on(async {
         let surroundings = Surroundings {

@@ -16,7 +16,7 @@ use crate::which::Which;
 pub(crate) fn run(config: &Path) -> Result<()> {
     let config = match Which::read(config)? {
         Which::Sso(config) => config,
-        other => return Err(other.not_for("sso", config)),
+        other @ Which::Relay(_) => return Err(other.not_for("sso", config)),
     };
     start::runtime()?.block_on(async {
         let directory =

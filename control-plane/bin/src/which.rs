@@ -1,10 +1,9 @@
 //! Which service a configuration file is for: the one whose section it has.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use serde::de::IgnoredAny;
+use serde_yaml::Value;
 use wickr_relay::RelayConfig;
 use wickr_sso::SsoConfig;
 
@@ -47,9 +46,9 @@ impl Which {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("reading \"{}\"", file.display()))?;
-        let sections: BTreeMap<String, IgnoredAny> =
+        let file_as_yaml: Value =
             serde_yaml::from_str(&text).with_context(|| format!("reading \"{}\"", file.display()))?;
-        if sections.contains_key("sso") {
+        if file_as_yaml.get("sso").is_some() {
             return Ok(Self::Sso(SsoConfig::read(file)?));
         }
         Ok(Self::Relay(RelayConfig::read(file)?))

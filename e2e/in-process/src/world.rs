@@ -262,6 +262,7 @@ impl Phone {
     }
 
     /// The profile as it is at this moment, copied while the client goes on, as a backup program does.
+    #[must_use]
     pub fn copy(&self) -> Self {
         let name = format!("{}-copy", self.folder().file_name().unwrap().to_str().unwrap());
         let profile = Profile::at(self.folder().with_file_name(name));

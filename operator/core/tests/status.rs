@@ -71,7 +71,7 @@ fn each_thing_that_ready_depends_on_makes_it_false_and_is_named() {
         ("key gone", |w| w.lose("Secret", "hq-device-issuer"), "False KeyLost"),
         ("no provider named", |w| w.network.spec.sign_in = None, "False NotConfigured"),
         ("provider gone", |w| w.refs.provider = Some(Lookup::Missing), "False ProviderMissing"),
-        ("nobody polls", |w| w.now = w.now.plus(std::time::Duration::from_secs(61)), "False RelayNotAsked"),
+        ("nobody polls", |w| w.now = w.now.plus(std::time::Duration::from_secs(61)), "False SsoNotAsked"),
     ];
     for (name, stop, expected) in table {
         let mut world = World::up();

@@ -23,9 +23,6 @@ use crate::store::{Account, Notice, Room, Store};
 /// How far behind the relay's this device's clock is taken to be, at most, where something would be deleted by it.
 const SLOW_CLOCK: Duration = Duration::from_mins(5);
 
-/// A relay whose time is further away than this is not talked to: what expires, renews and ends goes by it.
-const CLOCKS_APART: Duration = Duration::from_hours(1);
-
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) environment: Environment,
@@ -133,13 +130,6 @@ impl Core {
     /// Up to when messages may be deleted as expired: a relay whose clock runs ahead deletes nothing here before its time.
     pub(super) fn surely_past(&self) -> UnixMillis {
         self.relay_now().min(self.environment.clock.now().plus(SLOW_CLOCK))
-    }
-
-    /// Whether the relay's time can be gone by at all.
-    pub(super) fn check_clock(&self, relay: UnixMillis) -> Result<(), Error> {
-        let here = self.environment.clock.now();
-        let apart = relay.since(here).max(here.since(relay));
-        if apart > CLOCKS_APART { Err(Error::Clock { relay, here }) } else { Ok(()) }
     }
 
     pub(super) fn relay_says_it_is(&self, time: UnixMillis) {

@@ -3,13 +3,14 @@
 use super::{Outcome, condition, storage};
 use crate::condition::{Fact, Truth};
 
-/// What Ready is made of, in the order in which the first that fails is told.
+/// What Ready is made of, in the order in which the first that fails is told: causes before what they cause, and so
+/// sso before the relay, which lets nobody in without it.
 const PARTS: [&str; 8] = [
     condition::ACCEPTED,
     condition::KEYS,
     condition::STORAGE,
-    condition::RELAY,
     condition::SSO,
+    condition::RELAY,
     condition::SIGN_IN,
     condition::PUBLIC,
     condition::DOCUMENT,
