@@ -1,5 +1,7 @@
 //! The relay's volume is lost and restored to an older state: rooms go on, and nothing that a client still has is lost.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't read its own store can only stop")]
+
 use wickr_base::{RoomId, SystemClock, SystemRng};
 use wickr_in_process::{Phone, World, arrives, until};
 
