@@ -3,8 +3,8 @@
 use crate::world::{World, holds, written};
 use serde_json::json;
 use wickr_operator_api::v1alpha1::DeletionPolicy;
-use wickr_operator_core::network::{FinalizerChange, KeySlot, plan_removal, plan_text};
 use wickr_operator_core::HoldReason;
+use wickr_operator_core::network::{FinalizerChange, KeySlot, plan_removal, plan_text};
 
 fn set_image(world: &mut World, image: &str) {
     image.clone_into(&mut world.env.server_image);

@@ -2,8 +2,8 @@
 
 use crate::world::{World, holds, told, written};
 use serde_json::json;
-use wickr_operator_core::network::{condition, plan_text};
 use wickr_operator_core::HoldReason;
+use wickr_operator_core::network::{condition, plan_text};
 
 #[test]
 fn what_the_api_server_filled_into_a_new_claim_is_no_change_of_ours() {
