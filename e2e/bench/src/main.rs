@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use limit::LimitServer;
-use pair::{Shape, drive};
+use pair::{Pace, Shape, drive};
 use prosody::Prosody;
 use relay::RelayServer;
 use row::{Report, Row};
@@ -73,42 +73,65 @@ enum Subject {
 /// How hard to push.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Load {
-    /// Many pairs, for the throughput
+    /// Many pairs, each with some messages in flight, for the throughput
     Standard,
+    /// As many pairs at a rate that is kept whatever comes back, for the latency under load
+    Offered,
     /// One pair with one message in flight, for the latency
     OnePair,
 }
 
+/// Messages a second from all pairs together, where a rate is offered.
+const OFFERED: u32 = 15_000;
+
+const PAIRS: u32 = 32;
+
 impl Load {
-    fn suffix(self) -> &'static str {
-        if self == Self::Standard { "" } else { " one-pair" }
+    fn suffix(self) -> String {
+        match self {
+            Self::Standard => String::new(),
+            Self::Offered => format!(" {OFFERED}/s offered"),
+            Self::OnePair => " one-pair".to_owned(),
+        }
     }
 
     fn shape(self, seconds: u64) -> Shape {
-        let (pairs, window) = if self == Self::Standard { (32, 4) } else { (1, 1) };
+        let (pairs, pace) = match self {
+            Self::Standard => (PAIRS, Pace::InFlight(4)),
+            Self::Offered => (PAIRS, Pace::Every(Duration::from_secs(1) * PAIRS / OFFERED)),
+            Self::OnePair => (1, Pace::InFlight(1)),
+        };
         Shape {
             pairs,
-            window,
+            pace,
             warm_up: Duration::from_secs(seconds.div_ceil(3)),
             measure: Duration::from_secs(seconds),
         }
+    }
+
+    /// A server that can't keep up with an offered rate would only show how long its queue gets.
+    fn is_for(self, subject: Subject) -> bool {
+        self != Self::Offered || subject != Subject::Prosody
     }
 }
 
 /// Messages to seal for each pair before the clock starts: more than can be sent in its time.
 fn enough(shape: Shape) -> usize {
     let seconds = (shape.warm_up + shape.measure).as_secs() + 1;
-    let per_second = if shape.pairs == 1 { 5_000 } else { 60_000 / shape.pairs };
-    usize::try_from(seconds).unwrap_or(usize::MAX).saturating_mul(per_second)
+    let per_second = match shape.pace {
+        Pace::Every(_) => OFFERED / PAIRS + 1,
+        Pace::InFlight(_) if shape.pairs == 1 => 5_000,
+        Pace::InFlight(_) => 60_000 / PAIRS,
+    };
+    usize::try_from(seconds * u64::from(per_second)).unwrap_or(usize::MAX)
 }
 
 async fn relay(json: Option<PathBuf>, seconds: u64, only: &[Subject], load: Option<Load>) -> Result<()> {
     let mut rows = Vec::new();
-    for load in [Load::Standard, Load::OnePair].into_iter().filter(|one| load.is_none_or(|load| load == *one))
-    {
+    for one in Load::value_variants().iter().filter(|one| load.is_none_or(|load| load == **one)) {
         for subject in Subject::value_variants() {
-            if only.is_empty() || only.contains(subject) {
-                rows.push(measure(*subject, load, seconds).await?);
+            if one.is_for(*subject) && (only.is_empty() || only.contains(subject)) {
+                rows.push(measure(*subject, *one, seconds).await?);
                 show(&rows);
             }
         }
@@ -137,7 +160,7 @@ async fn measure(subject: Subject, load: Load, seconds: u64) -> Result<Row> {
         }
         Subject::Limit => {
             let server = LimitServer::start(folder.path())?;
-            for number in 0..u32::try_from(shape.pairs)? {
+            for number in 0..shape.pairs {
                 pairs.push(server.pair(number).await?);
             }
             let measured = drive(pairs, shape, server.process()).await.context("driving the limit server")?;
@@ -158,13 +181,13 @@ async fn measure(subject: Subject, load: Load, seconds: u64) -> Result<Row> {
 fn show(rows: &[Row]) {
     if rows.len() == 1 {
         println!(
-            "{:<32} {:>12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}",
+            "{:<38} {:>12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9} {:>9}",
             "subject", "messages/s", "p50 ms", "p99 ms", "max ms", "RSS MB", "CPU s", "CPU us", "load us"
         );
     }
     if let Some(row) = rows.last() {
         println!(
-            "{:<32} {:>12} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>8.1} {:>9.1} {:>9.1}",
+            "{:<38} {:>12} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>8.1} {:>9.1} {:>9.1}",
             row.subject,
             row.throughput_per_s,
             row.p50_ms,

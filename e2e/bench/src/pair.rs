@@ -1,4 +1,4 @@
-//! The load: pairs of a sender and a receiver, each sender with a fixed number of messages in flight.
+//! The load: pairs of a sender and a receiver, each sender with a fixed number of messages in flight or at a fixed rate.
 //! What a subject must be able to do is `Sender` and `Receiver`; `drive` is the same for all of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub(crate) trait Sender: Send {
     async fn send(&mut self, number: u64) -> Result<()>;
     /// Sends what is buffered.
     async fn flush(&mut self) -> Result<()>;
-    /// Waits until at least one more message is acknowledged; returns how many were.
+    /// Waits until at least one more message is acknowledged; returns how many were. Safe to cancel.
     async fn acknowledged(&mut self) -> Result<usize>;
 }
 
@@ -37,13 +37,40 @@ pub(crate) trait Receiver: Send {
     async fn delivered(&mut self, numbers: &mut Vec<u64>) -> Result<()>;
 }
 
+/// When a sender sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// Closed loop: whenever fewer than so many of its messages are in flight.
+    InFlight(usize),
+    /// Open loop: one each time so much has gone by, whatever comes back. Latency counts from when it was due, so a
+    /// server that stalls pays for all that it keeps waiting.
+    Every(Duration),
+}
+
+impl Pace {
+    /// When message `number` is due, in microseconds since the sender began, if there is such a time.
+    fn due(self, number: u64) -> Option<u64> {
+        match self {
+            Self::InFlight(_) => None,
+            Self::Every(time) => Some(number.saturating_mul(duration_micros(time))),
+        }
+    }
+
+    fn may_send(self, number: u64, flying: usize, now: u64) -> bool {
+        match self {
+            Self::InFlight(most) => flying < most,
+            Self::Every(_) => self.due(number).is_none_or(|due| due <= now),
+        }
+    }
+}
+
 /// How hard to push.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// Pairs at once.
-    pub(crate) pairs: usize,
-    /// Messages that each sender keeps in flight.
-    pub(crate) window: usize,
+    pub(crate) pairs: u32,
+    /// When a sender sends.
+    pub(crate) pace: Pace,
     /// Not measured, first.
     pub(crate) warm_up: Duration,
     /// Measured.
@@ -89,7 +116,7 @@ pub(crate) async fn drive(
             ended: Notify::new(),
         });
         stops.push(shared.clone());
-        let sending = tokio::spawn(send(sender, shared.clone(), shape.window));
+        let sending = tokio::spawn(send(sender, shared.clone(), shape.pace));
         tasks.push((sending, tokio::spawn(receive(receiver, shared, shape))));
     }
     let cpu = || [row::cpu(server), row::cpu(std::process::id())];
@@ -121,24 +148,34 @@ pub(crate) async fn drive(
     })
 }
 
-async fn send(mut sender: Box<dyn Sender>, shared: Arc<Shared>, window: usize) -> Result<()> {
-    let mut next = 0;
-    let mut flying = 0;
+async fn send(mut sender: Box<dyn Sender>, shared: Arc<Shared>, pace: Pace) -> Result<()> {
+    let (began, mut next, mut flying) = (micros(&shared.clock), 0, 0);
     loop {
-        while flying < window && !shared.stop.load(Ordering::Relaxed) {
-            shared.sent_at[slot(next)].store(micros(&shared.clock), Ordering::Relaxed);
+        let stop = shared.stop.load(Ordering::Relaxed);
+        while !stop && pace.may_send(next, flying, micros(&shared.clock) - began) {
+            let sent = pace.due(next).map_or_else(|| micros(&shared.clock), |due| began + due);
+            shared.sent_at[slot(next)].store(sent, Ordering::Relaxed);
             sender.send(next).await?;
             next += 1;
             flying += 1;
         }
-        if flying == 0 {
+        if stop && flying == 0 {
             let _first = shared.total.set(next);
             shared.ended.notify_one();
             return Ok(());
         }
         sender.flush().await?;
-        flying -= sender.acknowledged().await?.min(flying);
+        let due = pace.due(next).filter(|_| !stop).map(|due| began + due);
+        tokio::select! {
+            more = sender.acknowledged(), if flying > 0 => flying -= more?.min(flying),
+            () = until(&shared.clock, due), if due.is_some() => {}
+        }
     }
+}
+
+async fn until(clock: &SystemClock, due: Option<u64>) {
+    let left = due.unwrap_or(0).saturating_sub(micros(clock));
+    tokio::time::sleep(Duration::from_micros(left)).await;
 }
 
 async fn receive(

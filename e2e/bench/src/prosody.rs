@@ -27,7 +27,7 @@ pub(crate) struct Prosody {
 
 impl Prosody {
     /// Starts it with `pairs` pairs of accounts and its data below `data`.
-    pub(crate) async fn start(data: &Path, pairs: usize) -> Result<Self> {
+    pub(crate) async fn start(data: &Path, pairs: u32) -> Result<Self> {
         let address = free_port()?;
         let config = data.join("prosody.cfg.lua");
         fs::write(&config, configuration(data, address)).context("writing the configuration")?;
@@ -58,7 +58,7 @@ impl Prosody {
     }
 
     /// Signs both accounts of pair `number` in.
-    pub(crate) async fn pair(&self, number: usize) -> Result<(Box<dyn Sender>, Box<dyn Receiver>)> {
+    pub(crate) async fn pair(&self, number: u32) -> Result<(Box<dyn Sender>, Box<dyn Receiver>)> {
         let (_, to_server) = sign_in(self.address, &format!("s{number}"), false).await?;
         let (from_server, keep) = sign_in(self.address, &format!("r{number}"), true).await?;
         let (delivered, acknowledged) = unbounded_channel();
