@@ -30,23 +30,23 @@ fn read(which: &Which, from: &Path) -> Result<()> {
         Which::Relay(config) => {
             let done = wickr_store_log::restore(from, &config.data, &SystemRng, &SystemClock::new())
                 .context("restoring the relay")?;
-            let (next, limit) =
-                (next("the relay", done.in_place), if done.in_place { "" } else { " within 15 minutes" });
-            start::say(&format!("{} records, incarnation {}; {next}{limit}", done.records, done.incarnation))
+            let next = next("the relay", done.in_place, " within 15 minutes");
+            start::say(&format!("{} records, incarnation {}; {next}", done.records, done.incarnation))
         }
         Which::Sso(config) => {
             let done = start::runtime()?
                 .block_on(wickr_store_sql::restore(&from.join(DATABASE), &config.data, &SystemRng))
                 .context("restoring sign-in")?;
-            start::say(&format!("incarnation {}; {}", done.incarnation, next("sso", done.in_place)))
+            start::say(&format!("incarnation {}; {}", done.incarnation, next("sso", done.in_place, "")))
         }
     }
 }
 
-fn next(service: &str, in_place: bool) -> String {
+/// What is to be done; `limit` says until when, if it has to be done soon.
+fn next(service: &str, in_place: bool, limit: &str) -> String {
     if in_place {
         format!("in place: start {service}")
     } else {
-        format!("takes effect when {service} starts again")
+        format!("takes effect when {service} starts again{limit}")
     }
 }

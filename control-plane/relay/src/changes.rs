@@ -1,8 +1,9 @@
 //! Following the directory's changes: revoked devices and ended sessions take effect here within a second.
 //!
 //! A change that this version can't read may be a revocation. Those after it take effect all the same, but what is
-//! remembered as followed stays before it, and as long as it is unread sso does not count as heard: after 30 s nobody
-//! new is let in, and status says which kind it is. A relay that can read it (a newer one) takes it up at its start.
+//! remembered as followed stays before it, and as long as it is unread sso does not count as heard: after 30 s (at
+//! once, for a relay that has just started) nobody new is let in, and status says which kind it is. A relay that can
+//! read it (a newer one) takes it up at its start.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wickr_base::{Clock, ManualClock, SeededRng, Seq};
-use wickr_store::queue::conformance::{Driver, Engine, World};
+use wickr_store::queue::conformance::{Deaf, Driver, Engine, World};
 use wickr_store::queue::{PendingRestore, QueueStore, RoomMeta, Sink};
 use wickr_store_log::{BACKUP, LogStore, OpenError, Settings, restore};
 
@@ -64,17 +64,6 @@ fn open(data: &Path, clock: &Arc<dyn Clock>) -> Result<Driver, OpenError> {
     let settings = Settings { data: data.to_owned() };
     LogStore::<u64>::open(&settings, Arc::clone(clock), &SeededRng::new(1), Box::new(Deaf))?;
     Ok(Driver::new(Box::new(InDirectory(data.to_owned()))))
-}
-
-struct Deaf;
-
-impl Sink<u64> for Deaf {
-    fn completed(
-        &mut self,
-        _: &mut Vec<wickr_store::queue::Completed<u64>>,
-        _: wickr_store::queue::BatchReport,
-    ) {
-    }
 }
 
 #[test]

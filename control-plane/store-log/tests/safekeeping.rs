@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wickr_base::{Clock, ManualClock, SeededRng, Seq, UnixMillis};
-use wickr_store::queue::conformance::{Driver, Engine, World};
+use wickr_store::queue::conformance::{Deaf, Driver, Engine, World};
 use wickr_store::queue::{Operation, Outcome, QueueStore, RoomMeta, Sink};
 use wickr_store_log::{LogStore, OpenError, Settings, backup_closed, restore};
 
@@ -31,17 +31,6 @@ struct InDirectory(std::path::PathBuf);
 impl Engine for InDirectory {
     fn open(&self, clock: Arc<dyn Clock>, sink: Box<dyn Sink<u64>>) -> Box<dyn QueueStore<u64>> {
         At(&self.0).open(clock, sink)
-    }
-}
-
-struct Deaf;
-
-impl Sink<u64> for Deaf {
-    fn completed(
-        &mut self,
-        _: &mut Vec<wickr_store::queue::Completed<u64>>,
-        _: wickr_store::queue::BatchReport,
-    ) {
     }
 }
 

@@ -1,5 +1,7 @@
 //! A profile is used in two places: message keys must never be used twice, and one of the two must go on undisturbed.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't set itself up can only stop")]
+
 use wickr_base::{RoomId, UnixMillis};
 use wickr_in_process::{Phone, World, arrives, until};
 use wickr_sdk::store::Membership;
@@ -20,15 +22,21 @@ async fn goes_on(alice: &Phone, bob: &Phone, room: &RoomId) {
     alice.says_durably(room, "since the copy").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_of_a_running_profile_is_refused_and_the_original_goes_on() {
-    let mut world = World::start().await;
-    let (mut alice, bob) = (world.sign_in("alice", "1").await, world.sign_in("bob", "1").await);
+/// alice and bob in a room, and a copy of alice's profile from before both went on.
+async fn copied(world: &World) -> (Phone, Phone, RoomId, Phone) {
+    let (alice, bob) = (world.sign_in("alice", "1").await, world.sign_in("bob", "1").await);
     let room = alice.client().create_room("ops").await.unwrap();
     alice.client().invite(&room, &bob.handle()).await.unwrap();
     alice.says_durably(&room, "before the copy").await;
-    let mut copy = alice.copy();
+    let copy = alice.copy();
     goes_on(&alice, &bob, &room).await;
+    (alice, bob, room, copy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_running_profile_is_refused_and_the_original_goes_on() {
+    let mut world = World::start().await;
+    let (mut alice, bob, room, mut copy) = copied(&world).await;
 
     copy.open().await;
     // Kept before anything is known, and never sealed.
@@ -72,12 +80,7 @@ async fn a_copy_of_a_running_profile_is_refused_and_the_original_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_copy_signs_in_as_a_new_device_with_its_history_and_comes_into_the_rooms() {
     let world = World::start().await;
-    let (alice, bob) = (world.sign_in("alice", "1").await, world.sign_in("bob", "1").await);
-    let room = alice.client().create_room("ops").await.unwrap();
-    alice.client().invite(&room, &bob.handle()).await.unwrap();
-    alice.says_durably(&room, "before the copy").await;
-    let mut copy = alice.copy();
-    goes_on(&alice, &bob, &room).await;
+    let (alice, bob, room, mut copy) = copied(&world).await;
     copy.open().await;
     is_told(&copy).await;
     copy.close().await;

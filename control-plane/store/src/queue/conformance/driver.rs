@@ -13,6 +13,14 @@ use super::super::{
     BatchReport, Completed, Operation, Outcome, QueueStore, Refused, Sequenced, Sink, StoreError,
 };
 
+/// A sink for a test in which nobody waits for an answer.
+#[derive(Debug)]
+pub struct Deaf;
+
+impl Sink<u64> for Deaf {
+    fn completed(&mut self, _: &mut Vec<Completed<u64>>, _: BatchReport) {}
+}
+
 /// One store that can be opened again and again.
 pub trait Engine {
     /// Opens it; the one opened before has been dropped.

@@ -5,7 +5,7 @@ mod driver;
 mod steps;
 mod world;
 
-pub use driver::{Driver, Engine, ModelEngine};
+pub use driver::{Deaf, Driver, Engine, ModelEngine};
 pub use steps::{Step, compare, steps};
 pub use world::World;
 
