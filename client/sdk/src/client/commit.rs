@@ -36,6 +36,15 @@ pub(super) struct Guest {
     pub(super) key_package: Vec<u8>,
 }
 
+/// What a change came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing of it is left to do; `changed` where this device did it.
+    Settled { changed: bool },
+    /// The room is being made, or needs a fresh group before it can be changed.
+    NotUsable { changed: bool },
+}
+
 /// What one try came to.
 enum Tried {
     Done,
@@ -52,15 +61,29 @@ enum Fate {
 }
 
 impl Core {
-    /// Brings the change about. False when there was nothing to do (any more).
+    /// Brings the change about, after the room's repair where it needs one. False when there was nothing to do (any more).
     pub(super) async fn commit(&self, id: &RoomId, wanted: &Wanted) -> Result<bool, Error> {
-        let mut changed = false;
-        for attempt in 0..TRIES {
+        let mut before = false;
+        loop {
             // Before the turn is taken: a repair, which is waited for here, needs its turn too.
             self.until_usable(id).await?;
+            match self.commit_now(id, wanted).await? {
+                Outcome::Settled { changed } => return Ok(before || changed),
+                Outcome::NotUsable { changed } => before |= changed,
+            }
+        }
+    }
+
+    /// As `commit`, without waiting for a repair: for whoever brings repairs about and would wait for itself.
+    pub(super) async fn commit_now(&self, id: &RoomId, wanted: &Wanted) -> Result<Outcome, Error> {
+        let mut changed = false;
+        for attempt in 0..TRIES {
+            if !self.is_usable(id)? {
+                return Ok(Outcome::NotUsable { changed });
+            }
             match self.try_commit(id, wanted).await? {
-                Tried::Done => return Ok(true),
-                Tried::Nothing => return Ok(changed),
+                Tried::Done => return Ok(Outcome::Settled { changed: true }),
+                Tried::Nothing => return Ok(Outcome::Settled { changed }),
                 Tried::Earlier => changed = true,
                 Tried::Lost => {}
             }
@@ -104,15 +127,16 @@ impl Core {
 
     /// Waits while the room is being repaired; an error when this device is not in it.
     async fn until_usable(&self, id: &RoomId) -> Result<(), Error> {
-        self.until(|| {
-            let room = self.room(id)?;
-            match room.membership {
-                Membership::Gone => Err(Error::NotAMember(id.clone())),
-                Membership::Creating => Ok(None),
-                Membership::Member | Membership::Leaving => Ok(room.repair.is_none().then_some(())),
-            }
-        })
-        .await
+        self.until(|| Ok(self.is_usable(id)?.then_some(()))).await
+    }
+
+    fn is_usable(&self, id: &RoomId) -> Result<bool, Error> {
+        let room = self.room(id)?;
+        match room.membership {
+            Membership::Gone => Err(Error::NotAMember(id.clone())),
+            Membership::Creating => Ok(false),
+            Membership::Member | Membership::Leaving => Ok(room.repair.is_none()),
+        }
     }
 
     pub(super) fn make(&self, id: &RoomId, wanted: &Wanted) -> Result<Option<OwnCommit>, Error> {

@@ -10,7 +10,7 @@ use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Acknowledge, Challenge, RoomState, client_frame, relay_frame};
 
 use super::agenda::Task;
-use super::commit::Wanted;
+use super::commit::{Outcome, Wanted};
 use super::core::Core;
 use super::credentials::why;
 use super::status::Connection;
@@ -201,16 +201,23 @@ async fn work_off(core: &Arc<Core>, link: &Link) -> Result<std::convert::Infalli
         let due = core.agenda.lock().take_due(now);
         for (room, task) in due {
             let outcome = match task {
-                Task::Proposals => core.commit(&room, &Wanted::Proposals).await.map(drop),
-                Task::Path => core.commit(&room, &Wanted::Path).await.map(drop),
+                // What a room in need of repair owes is of its old group.
+                Task::Proposals => core.commit_now(&room, &Wanted::Proposals).await.map(drop),
+                Task::Path => core.commit_now(&room, &Wanted::Path).await.map(drop),
                 Task::Repair => core.repair(link, &room).await,
             };
             finish(core, link, &room, task, outcome)?;
         }
         let wanted = std::mem::take(&mut *core.wanted.lock());
         for (room, wanted) in wanted {
-            if let Err(error) = core.commit(&room, &wanted).await {
-                core.notice(Some(&room), None, format!("a change to the room failed: {}", why(&error)))?;
+            match core.commit_now(&room, &wanted).await {
+                Ok(Outcome::Settled { .. }) => {}
+                // `adopt` wakes this loop.
+                Ok(Outcome::NotUsable { .. }) => core.wanted.lock().push((room, wanted)),
+                Err(error) => {
+                    let text = format!("a change to the room failed: {}", why(&error));
+                    core.notice(Some(&room), None, text)?;
+                }
             }
         }
         let next = core.agenda.lock().next(core.environment.clock.elapsed());

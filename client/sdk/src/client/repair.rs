@@ -45,6 +45,7 @@ impl Core {
             self.send_again(room)?;
         }
         self.agenda.lock().settle(&room.id, Task::Repair);
+        self.work.notify_one();
         Ok(())
     }
 
@@ -114,6 +115,12 @@ impl Core {
         let invited = self.claim(link, &guests.now).await?.guests;
         let generation = Generation(roster.generation).next();
         let own = self.store.write(|| {
+            // Another's Welcome to it has been taken in since: what lies under its id is theirs.
+            let now = self.room(&room.id)?;
+            let taken = now.ahead.iter().any(|ahead| ahead.generation == generation);
+            if taken || now.repair != room.repair {
+                return Ok(None);
+            }
             let group = room.id.group(generation);
             // Of an earlier try.
             self.store.forget_group(&group)?;
@@ -137,8 +144,9 @@ impl Core {
                 reason: CommitReason::Generation(generation),
             };
             self.store.save_own_commit(&own)?;
-            Ok::<_, Error>(own)
+            Ok::<_, Error>(Some(own))
         })?;
+        let Some(own) = own else { return Ok(()) };
         let frame = NextGeneration {
             id: own.id.0.to_vec().into(),
             room: own.room.to_string(),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use wickr_base::{Generation, Incarnation, MessageId, Secret, Seq, SystemRng, UnixMillis};
 use wickr_e2ee::{Invited, RoomRules};
 use wickr_wire::relay::{Expired, RoomState, entry};
 
-use super::commit::Wanted;
+use super::commit::{Outcome, Wanted};
 use super::testing::{Log, Net};
 use crate::Error;
 use crate::content::{self, Body, Written};
@@ -211,6 +212,9 @@ fn a_commit_that_does_not_apply_asks_for_a_fresh_group() {
     let repair = bob.room(&room).repair.unwrap();
     assert_eq!(repair.from, Generation(0));
     assert!(bob.core.agenda.lock().next(bob.core.environment.clock.elapsed()).is_some());
+    // The loop that repairs rooms works off the rest too: it would wait for itself.
+    let owed = bob.core.commit_now(&room, &Wanted::Path).now_or_never();
+    assert_eq!(owed.expect("no wait").unwrap(), Outcome::NotUsable { changed: false });
 }
 
 /// Bob makes generation 1 of a room of alice and bob, as after a restore; gives it as the relay would hand it on.
