@@ -2,6 +2,7 @@
 //! in whatever crate, belongs to that level; all other tests are levels 1 and 2.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use cargo_metadata::Target;
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         progress::step("level 0: checks", || check::run(&check::Arguments::default()))?;
     }
     if asked(1) || asked(2) {
-        progress::step("levels 1 and 2: without a cluster", || levels.run_low())?;
+        progress::step("levels 1 and 2: without a cluster", || levels.run_low(arguments.full))?;
     }
     for level in [3, 4].into_iter().filter(|level| asked(*level)) {
         let targets = levels.of(level);
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         for (package, target) in targets {
             progress::step(&format!("level {level}: {package} {target}"), || {
                 // One at a time: each starts clusters of its own on the same two cores.
-                let mut test = cargo(&[
+                let test = cargo(&[
                     "test",
                     "--locked",
                     "--package",
@@ -51,10 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                     "--",
                     "--test-threads=1",
                 ])?;
-                if arguments.full {
-                    test.envs(FULL.iter().copied());
-                }
-                pass(test)
+                pass(lengthened(test, arguments.full))
             })?;
         }
     }
@@ -87,12 +85,12 @@ impl Levels {
     }
 
     /// Everything else: whole packages without such programs, and the rest of those with some.
-    fn run_low(&self) -> Result<()> {
+    fn run_low(&self, full: bool) -> Result<()> {
         let metadata = metadata()?;
         let upper: BTreeSet<&str> = self.0.iter().map(|(_, package, _)| package.as_str()).collect();
         let mut test = cargo(&["test", "--locked", "--workspace"])?;
         test.args(upper.iter().flat_map(|package| ["--exclude", package]));
-        pass(test)?;
+        pass(lengthened(test, full))?;
         for package in
             metadata.workspace_packages().into_iter().filter(|package| upper.contains(package.name.as_str()))
         {
@@ -101,11 +99,18 @@ impl Levels {
             let chosen: Vec<&str> = rest.flat_map(choice).collect();
             if !chosen.is_empty() {
                 test.args(chosen);
-                pass(test)?;
+                pass(lengthened(test, full))?;
             }
         }
         Ok(())
     }
+}
+
+fn lengthened(mut test: Command, full: bool) -> Command {
+    if full {
+        test.envs(FULL.iter().copied());
+    }
+    test
 }
 
 /// The arguments that choose a target, if it has tests.

@@ -36,20 +36,25 @@ impl Fault {
 
     /// An answer of `code` to the next `times` requests.
     pub fn next(verb: &'static str, plural: &'static str, times: u32, code: u16) -> Self {
-        let reason = match code {
-            409 => "Conflict",
-            429 => "TooManyRequests",
-            422 => "Invalid",
-            _ => "InternalError",
-        };
         Self {
             verb,
             plural,
             name: "",
             times: Some(times),
             code,
-            reason,
+            reason: reason(code),
             message: format!("a fault of {code} for the test"),
         }
+    }
+}
+
+/// The API server's word for a status.
+pub(super) fn reason(code: u16) -> &'static str {
+    match code {
+        409 => "Conflict",
+        410 => "Expired",
+        422 => "Invalid",
+        429 => "TooManyRequests",
+        _ => "InternalError",
     }
 }

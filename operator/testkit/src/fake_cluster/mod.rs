@@ -8,8 +8,10 @@ mod objects;
 mod ownership;
 mod path;
 mod serve;
+mod strike;
 mod watch;
 
 pub use fault::Fault;
 pub use objects::Wrote;
 pub use serve::FakeCluster;
+pub use strike::Hit;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::path::Address;
+use super::strike::Strikes;
 
 /// A write that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub(super) struct State {
     pub(super) silent: Vec<(Address, UnboundedSender<String>)>,
     pub(super) followers: Vec<UnboundedSender<()>>,
     pub(super) faults: Vec<Fault>,
+    pub(super) strikes: Strikes,
     pub(super) writes: Vec<Wrote>,
     pub(super) reads: Vec<String>,
 }

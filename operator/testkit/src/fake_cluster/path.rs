@@ -38,6 +38,11 @@ impl Address {
         self.query.get(key).map_or("", String::as_str)
     }
 
+    /// The kind with its subresource, like `secrets/` and `wickrnetworks/status`.
+    pub(super) fn whole(&self) -> String {
+        format!("{}/{}", self.plural, self.subresource)
+    }
+
     /// Whether an object with these labels is among those asked for (`a=b,c,!d`).
     pub(super) fn selects(&self, labels: &serde_json::Value) -> bool {
         self.query("labelSelector").split(',').filter(|term| !term.is_empty()).all(|term| {

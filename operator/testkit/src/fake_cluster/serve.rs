@@ -1,6 +1,6 @@
 //! The fake API server: requests in, answers out, and the handles that tests hold.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
@@ -12,11 +12,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::apply::{apply, changed, merge_patch, note};
-use super::fault::Fault;
+use super::fault::{Fault, reason};
 use super::objects::{Place, State, Wrote};
 use super::ownership::{fields_of, owned_part};
 use super::path::Address;
-use super::watch::{Body, answer, refuse, watch};
+use super::strike::Hit;
+use super::watch::{Body, answer, expired, refuse, watch};
 
 /// A cluster of objects in memory. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
@@ -45,6 +46,21 @@ impl FakeCluster {
     /// Answers with an error what `fault` describes, from now on.
     pub fn fault(&self, fault: Fault) {
         self.state.lock().faults.push(fault);
+    }
+
+    /// The request of that number from now on, the first being 0, is struck.
+    pub fn strike(&self, number: u64, hit: Hit) {
+        self.state.lock().strikes.plan(number, hit);
+    }
+
+    /// The request that was struck, like `create secrets/`; none as long as there were not so many.
+    pub fn struck(&self) -> Option<String> {
+        self.state.lock().strikes.struck.clone()
+    }
+
+    /// How many requests there were since the last `strike`, or at all.
+    pub fn asked(&self) -> u64 {
+        self.state.lock().strikes.asked()
     }
 
     /// Watches that are open now say nothing any more and don't end, as when a host in between is gone.
@@ -143,10 +159,7 @@ fn name_of(object: &Value) -> String {
     format!("{} {namespace}{slash}{}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
-async fn serve(
-    state: Arc<Mutex<State>>,
-    request: Request<RequestBody>,
-) -> Result<Response<Body>, Infallible> {
+async fn serve(state: Arc<Mutex<State>>, request: Request<RequestBody>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -164,12 +177,25 @@ async fn serve(
         ("DELETE", _) => "delete",
         _ => return Ok(refuse(405, "MethodNotAllowed", "no such verb")),
     };
-    Ok(state.lock().answer(verb, &address, &body))
+    let mut state = state.lock();
+    let hit = state.strikes.count(|| format!("{verb} {}", address.whole()));
+    match hit {
+        Some(Hit::Expired) if verb == "watch" => return Ok(expired()),
+        Some(hit) if let Some(code) = hit.code() => {
+            return Ok(refuse(code, reason(code), &format!("struck with {code} for the test")));
+        }
+        _ => {}
+    }
+    let answer = hit.is_none_or(Hit::is_done).then(|| state.answer(verb, &address, &body));
+    match (hit.and_then(Hit::error), answer) {
+        (None, Some(answer)) => Ok(answer),
+        (error, _) => Err(error.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())),
+    }
 }
 
 impl State {
     fn answer(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
-        let whole = format!("{}/{}", address.plural, address.subresource);
+        let whole = address.whole();
         let made = body["metadata"]["name"].as_str().unwrap_or_default();
         let name = if verb == "create" { made } else { address.name.as_str() };
         let matches = |fault: &Fault| {

@@ -32,6 +32,13 @@ pub(super) fn refuse(code: u16, reason: &str, message: &str) -> Response<Body> {
     answer(code, &status)
 }
 
+/// A watch whose version is too old: the API server says so in the stream.
+pub(super) fn expired() -> Response<Body> {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired",
+                        "message": "too old resource version"});
+    answer(200, &json!({"type": "ERROR", "object": status}))
+}
+
 /// Every change after `resourceVersion`, those that come later included.
 pub(super) fn watch(state: &mut State, address: &Address) -> Response<Body> {
     let from: u64 = address.query("resourceVersion").parse().unwrap_or_default();
