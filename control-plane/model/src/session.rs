@@ -202,6 +202,12 @@ impl Session {
         Self { asked_at: now, ..self }
     }
 
+    /// The refresh token that replaces the one used came with an answer that counts for nothing else.
+    #[must_use]
+    pub fn replaced(self, refresh: Option<Sealed>) -> Self {
+        Self { refresh: refresh.or(self.refresh), ..self }
+    }
+
     /// It is over; nothing is kept that could bring it back.
     #[must_use]
     pub fn end(self, why: Ended) -> Self {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use wickr_base::Secret;
 use wickr_model::{ChangeKind, Device, Ended, Session, SessionRefusal, SessionStep, Subject};
 use wickr_store::directory::{DirectoryError, Transaction};
 use wickr_wire::ProblemCode;
 
 use crate::metrics::Operation;
-use crate::provider::{IdTokenError, TokenError, ask_refresh};
+use crate::provider::{IdTokenError, TokenError, ask_refresh, refresh_of};
 use crate::refused::Refusal;
 use crate::seal::{Place, SealError};
 use crate::state::Sso;
@@ -60,9 +61,10 @@ async fn current(work: &mut dyn Transaction, session: &Session) -> Result<Sessio
 
 /// What the provider said about a session.
 enum Answer {
-    Honoured(Option<wickr_base::Secret<String>>),
+    Honoured(Option<Secret<String>>),
     Refused,
-    Silent,
+    /// Nothing that counts. It may have replaced the refresh token all the same, and then the old one is worth nothing.
+    Silent(Option<Secret<String>>),
 }
 
 impl Sso {
@@ -100,18 +102,16 @@ impl Sso {
         work.commit().await?;
         let answer = self.answer(&session, subject).await?;
         let now = self.clock.now();
+        let place = Place::SessionRefresh(device.id, session.id);
+        let seal = |new: Option<Secret<String>>| {
+            new.map(|new| self.sealer.seal(new.expose(), place, &*self.rng)).transpose()
+        };
         let mut work = self.directory.begin().await?;
         let current = current(&mut *work, &session).await?;
         let (session, outcome, ended) = match answer {
-            Answer::Honoured(refresh) => {
-                let place = Place::SessionRefresh(device.id, session.id);
-                let seal =
-                    |new: &wickr_base::Secret<String>| self.sealer.seal(new.expose(), place, &*self.rng);
-                let refresh = refresh.as_ref().map(seal).transpose()?;
-                (current.honoured(refresh, now), SessionStep::Issue, false)
-            }
-            Answer::Silent => {
-                let session = current.asked_in_vain(now);
+            Answer::Honoured(refresh) => (current.honoured(seal(refresh)?, now), SessionStep::Issue, false),
+            Answer::Silent(refresh) => {
+                let session = current.asked_in_vain(now).replaced(seal(refresh)?);
                 let step = session.unreached(grace, now, SessionRefusal::GraceOver);
                 (session, step, false)
             }
@@ -139,29 +139,68 @@ impl Sso {
     }
 
     async fn answer(&self, session: &Session, subject: &Subject) -> Result<Answer, SealError> {
-        let (Ok(ready), Some(sealed)) = (self.ready(), &session.refresh) else { return Ok(Answer::Silent) };
+        // Only ever to the provider that gave the token: another may have gone into service since.
+        let (Ok(ready), Some(sealed)) = (self.ready_for(&session.provider), &session.refresh) else {
+            return Ok(Answer::Silent(None));
+        };
         // A provider that did not answer the last look would only make everybody wait.
         if ready.provider.looks().discovery.error.is_some() {
-            return Ok(Answer::Silent);
+            return Ok(Answer::Silent(None));
         }
         let refresh = self.sealer.open(sealed, Place::SessionRefresh(session.device, session.id))?;
         let asking = ready.provider.asking(&ready.known);
-        let question = ask_refresh(&asking, &refresh, subject, self.clock.now());
-        Ok(match self.ask(&ready, Operation::Refresh, question).await {
-            Ok(refreshed) => {
-                if let Some(made_at) = refreshed.made_at {
-                    ready.provider.saw_clock(made_at, self.clock.now());
-                }
-                Answer::Honoured(refreshed.refresh)
+        let tokens = match self.ask(&ready, Operation::Refresh, ask_refresh(&asking, &refresh)).await {
+            Ok(tokens) => tokens,
+            Err(TokenError::Refused { code, .. }) if ENDING.contains(&code.as_str()) => {
+                return Ok(Answer::Refused);
             }
-            Err(TokenError::Refused { code, .. }) if ENDING.contains(&code.as_str()) => Answer::Refused,
-            // The token is now somebody else's: whoever it was, it isn't this person any more.
-            Err(TokenError::IdToken(IdTokenError::Subject)) => Answer::Refused,
             Err(error) => {
+                // Only the code: a provider's description may name the person.
                 let code = error.code().unwrap_or("unreachable");
                 tracing::warn!(code, "the identity provider did not answer about a session");
-                Answer::Silent
+                return Ok(Answer::Silent(None));
             }
+        };
+        let new = match refresh_of(&tokens) {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(reason = error.to_string(), "a refresh token can't be kept");
+                return Ok(Answer::Silent(None));
+            }
+        };
+        Ok(match self.believe_refreshed(&ready, &tokens, subject).await {
+            Ok(()) => Answer::Honoured(new),
+            // The token is now somebody else's: whoever it was, it isn't this person any more.
+            Err(TokenError::IdToken(IdTokenError::OtherSubject)) => Answer::Refused,
+            Err(_) => Answer::Silent(new),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Answer;
+    use crate::testing::{Idp, World};
+
+    #[tokio::test]
+    async fn a_refresh_token_never_goes_to_a_provider_that_came_into_service_meanwhile() {
+        let world = World::new().await;
+        let phone = world.phone_of("alice").await;
+        let mut work = world.sso.directory.read().await.unwrap();
+        let session = work.sessions().lookup(phone.device.parse().unwrap()).await.unwrap().unwrap();
+        let user = work.users().lookup(phone.user.parse().unwrap()).await.unwrap().unwrap();
+        drop(work);
+        // Between the decision to ask and the question.
+        let other = Idp::start(Arc::clone(&world.clock)).await;
+        let adopted = world.admin("POST", "/rehearse", Some(other.settings("g2"))).await;
+        assert_eq!(adopted.json["adopted"], true);
+        let answer = world.sso.answer(&session, &user.subject).await.unwrap();
+        assert!(matches!(answer, Answer::Silent(None)));
+        assert_eq!(other.asked("token"), 0);
+        world.admin("POST", "/rehearse", Some(world.idp.settings("g3"))).await;
+        let answer = world.sso.answer(&session, &user.subject).await.unwrap();
+        assert!(matches!(answer, Answer::Honoured(Some(_))));
     }
 }

@@ -10,6 +10,8 @@ mod completion;
 mod config;
 mod endings;
 mod feed;
+#[cfg(test)]
+mod hostile;
 mod limits;
 mod metrics;
 mod proof;

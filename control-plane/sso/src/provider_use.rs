@@ -4,11 +4,14 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use wickr_model::ProviderRef;
+use wickr_base::UnixMillis;
+use wickr_model::{ProviderRef, Subject};
 use wickr_wire::ProblemCode;
 
 use crate::metrics::Operation;
-use crate::provider::{IdTokenError, InService, Known, NotInService, TokenError, Tokens, Vouched, made_at};
+use crate::provider::{
+    Asking, IdTokenError, InService, Known, NotInService, TokenError, Tokens, Vouched, made_at,
+};
 use crate::refused::Refusal;
 use crate::state::Sso;
 
@@ -69,25 +72,46 @@ impl Sso {
         answer
     }
 
-    /// Believes tokens or not. When they are signed by a key that isn't known, the keys are fetched once more:
-    /// the provider may have begun to use a new one since.
+    /// Believes tokens or not.
     pub(crate) async fn believe(
         &self,
         ready: &Ready,
         tokens: &Tokens,
         nonce: Option<&str>,
     ) -> Result<Vouched, TokenError> {
+        self.judge(ready, tokens, |asking, now| asking.open(tokens, nonce, now)).await
+    }
+
+    /// Believes or not that tokens which came with a refresh still vouch for `subject`.
+    pub(crate) async fn believe_refreshed(
+        &self,
+        ready: &Ready,
+        tokens: &Tokens,
+        subject: &Subject,
+    ) -> Result<(), TokenError> {
+        self.judge(ready, tokens, |asking, now| Ok(asking.open_refreshed(tokens, subject, now)?)).await
+    }
+
+    /// Judges tokens. When they are signed by a key that isn't known, the keys are fetched once more: the provider may
+    /// have begun to use a new one since.
+    async fn judge<T>(
+        &self,
+        ready: &Ready,
+        tokens: &Tokens,
+        open: impl Fn(&Asking<'_>, UnixMillis) -> Result<T, TokenError>,
+    ) -> Result<T, TokenError> {
         let now = self.clock.now();
+        let provider = &ready.provider;
         if let Some(made_at) = made_at(tokens) {
-            ready.provider.saw_clock(made_at, now);
+            provider.saw_clock(made_at, now);
         }
-        match ready.provider.asking(&ready.known).open(tokens, nonce, now) {
-            Err(IdTokenError::UnknownKey) => {
-                ready.provider.look(&*self.clock).await;
-                let known = ready.provider.known(now).map_err(|_| IdTokenError::UnknownKey)?;
-                Ok(ready.provider.asking(&known).open(tokens, nonce, now)?)
-            }
-            outcome => Ok(outcome?),
+        let mut outcome = open(&provider.asking(&ready.known), now);
+        if let Err(TokenError::IdToken(IdTokenError::UnknownKey)) = outcome
+            && let Some(known) = provider.newer_than(&ready.known, &*self.clock).await
+        {
+            outcome = open(&provider.asking(&known), now);
         }
+        provider.judged(&outcome, now);
+        outcome
     }
 }

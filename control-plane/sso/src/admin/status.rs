@@ -72,6 +72,7 @@ fn provider(active: Option<&InService>, previous: Option<&ProviderRecord>) -> Va
         "discovery": look(&looks.discovery),
         "keys": look(&looks.keys),
         "client": look(&looks.client),
+        "id_tokens": look(&looks.id_tokens),
         "clock_skew_ms": looks.skew_ms,
     })
 }

@@ -1,6 +1,7 @@
 //! Everything that one question to a provider needs, borrowed from what is in service or being rehearsed.
 
 use wickr_base::{Secret, UnixMillis};
+use wickr_model::Subject;
 
 use super::discovery::Known;
 use super::door::Door;
@@ -33,13 +34,32 @@ impl Asking<'_> {
         tokens: &Tokens,
         nonce: Option<&str>,
         now: UnixMillis,
-    ) -> Result<Vouched, IdTokenError> {
+    ) -> Result<Vouched, TokenError> {
         let person = id_token::check(tokens, &Expected { nonce, ..self.expected(now) })?;
-        Ok(Vouched { person, refresh: refresh_of(tokens) })
+        Ok(Vouched { person, refresh: refresh_of(tokens).map_err(TokenError::final_answer)? })
+    }
+
+    /// Whether tokens that came with a refresh still vouch for `subject`. An ID token among them must hold and be
+    /// that person's; there need not be one (OpenID Connect Core section 12.2).
+    pub(crate) fn open_refreshed(
+        &self,
+        tokens: &Tokens,
+        subject: &Subject,
+        now: UnixMillis,
+    ) -> Result<(), IdTokenError> {
+        match id_token::check_refreshed(tokens, &self.expected(now))? {
+            Some(vouched) if vouched != *subject => Err(IdTokenError::OtherSubject),
+            _ => Ok(()),
+        }
+    }
+
+    /// An error without what was `sent` in secret, as logs and people may see it.
+    pub(super) fn told(&self, error: impl Into<TokenError>, sent: &[&str]) -> TokenError {
+        error.into().without(sent).without(&[self.client_secret.expose()])
     }
 
     /// What ID tokens are checked against, without a nonce.
-    pub(super) fn expected(&self, now: UnixMillis) -> Expected<'_> {
+    fn expected(&self, now: UnixMillis) -> Expected<'_> {
         Expected {
             known: self.known,
             client_id: self.client_id,

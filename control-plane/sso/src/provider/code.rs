@@ -52,10 +52,10 @@ pub(crate) async fn exchange(
 ) -> Result<Tokens, TokenError> {
     let client = asking.client()?;
     let tokens = client
-        .exchange_code(AuthorizationCode::new(code))
+        .exchange_code(AuthorizationCode::new(code.clone()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().clone()))
         .set_redirect_uri(Cow::Owned(RedirectUrl::from_url(redirect.clone())))
         .request_async(asking.door)
         .await;
-    tokens.map_err(|error| TokenError::from(error).final_answer())
+    tokens.map_err(|error| asking.told(error, &[&code, verifier.expose()]).final_answer())
 }

@@ -9,11 +9,16 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use openidconnect::core::CoreDeviceAuthorizationResponse;
 use openidconnect::{AuthType, Scope};
 use serde::Deserialize;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 use wickr_base::Secret;
 
 use super::Asking;
-use super::tokens::{TokenError, Tokens, auth_type, refused};
+use super::answer::{fault, shown};
+use super::tokens::{TokenError, Tokens, auth_type, kept, refused};
+
+/// Longest address and user code that a person is shown, in bytes.
+const MOST_ADDRESS: usize = 2048;
+const MOST_USER_CODE: usize = 64;
 
 /// A grant that has begun.
 #[derive(Debug)]
@@ -48,7 +53,10 @@ pub(crate) async fn begin(asking: &Asking<'_>) -> Result<Begun, TokenError> {
     for scope in asking.scopes() {
         request = request.add_scope(Scope::new(scope.to_owned()));
     }
-    let begun: CoreDeviceAuthorizationResponse = request.request_async(asking.door).await?;
+    let begun: Result<CoreDeviceAuthorizationResponse, _> = request.request_async(asking.door).await;
+    let begun = begun.map_err(|error| asking.told(error, &[]))?;
+    presentable(&begun)?;
+    kept("device code", begun.device_code().secret())?;
     Ok(Begun {
         device_code: Secret::new(begun.device_code().secret().clone()),
         user_code: begun.user_code().secret().clone(),
@@ -59,21 +67,46 @@ pub(crate) async fn begin(asking: &Asking<'_>) -> Result<Begun, TokenError> {
     })
 }
 
+/// What a person's terminal shows and her browser opens: nothing but https addresses, and a code that one can type.
+fn presentable(begun: &CoreDeviceAuthorizationResponse) -> Result<(), TokenError> {
+    let complete = begun.verification_uri_complete().map(|uri| uri.secret().as_str());
+    let uris = [
+        ("verification_uri", Some(begun.verification_uri().as_str())),
+        ("verification_uri_complete", complete),
+    ];
+    for (name, uri) in uris {
+        let Some(uri) = uri else { continue };
+        let opens = Url::parse(uri).is_ok_and(|parsed| parsed.scheme() == "https" && parsed.has_host());
+        if !opens || uri.len() > MOST_ADDRESS || uri.chars().any(char::is_control) {
+            return Err(TokenError::Unreadable(format!("its {name} \"{}\" is no https address", shown(uri))));
+        }
+    }
+    let code = begun.user_code().secret();
+    if code.is_empty() || code.len() > MOST_USER_CODE || !code.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    {
+        let least = "1 to 64 characters that one can type";
+        return Err(TokenError::Unreadable(format!("its user_code \"{}\" isn't {least}", shown(code))));
+    }
+    Ok(())
+}
+
 /// Asks once how the grant stands (section 3.4).
 pub(crate) async fn ask(asking: &Asking<'_>, device_code: &Secret<String>) -> Result<Answer, TokenError> {
-    let answer = asking.door.send(request(asking, device_code)?).await?;
+    let answer = asking.door.send(request(asking, device_code)?).await;
+    // The code is spent by an answer that can't be read, as by one that can.
+    let answer = answer.map_err(|error| TokenError::from(error).final_answer())?;
     if answer.status().is_success() {
         let tokens = serde_json::from_slice(answer.body());
-        let unreadable = |error: serde_json::Error| TokenError::Unreadable(error.to_string()).final_answer();
+        let unreadable = |error: serde_json::Error| TokenError::Unreadable(fault(&error)).final_answer();
         return Ok(Answer::Tokens(tokens.map_err(unreadable)?));
     }
     let refusal: Refusal = serde_json::from_slice(answer.body())
-        .map_err(|error| TokenError::Unreadable(format!("status {}, {error}", answer.status())))?;
+        .map_err(|error| TokenError::Unreadable(format!("status {}, {}", answer.status(), fault(&error))))?;
     match refusal.error.as_str() {
         "authorization_pending" => Ok(Answer::Waiting),
         "slow_down" => Ok(Answer::SlowDown),
         "expired_token" => Ok(Answer::Expired),
-        _ => Err(refused(&refusal)),
+        _ => Err(asking.told(refused(&refusal), &[device_code.expose()])),
     }
 }
 

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wickr_base::{Clock, UnixMillis};
 
+use super::answer::{fault, shown};
 use super::door::{Door, DoorError};
 
 /// Algorithms that an ID token may be signed with. Never `none`, never one with a shared secret: those would
@@ -44,6 +45,8 @@ pub(crate) struct MoreMetadata {
     pub(crate) device_authorization_endpoint: Option<DeviceAuthorizationUrl>,
     /// RFC 8414 section 2.
     pub(crate) revocation_endpoint: Option<RevocationUrl>,
+    /// RFC 9207 section 3: it names itself in each answer that a browser brings, so one without is not its own.
+    pub(crate) authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 impl AdditionalProviderMetadata for MoreMetadata {}
@@ -68,12 +71,16 @@ pub(crate) type Metadata = ProviderMetadata<
 pub(crate) enum DiscoveryError {
     #[error("fetching \"{url}\": {source}")]
     Fetch { url: String, source: DoorError },
-    #[error("\"{url}\" answered {status}{}", if *.redirect { "; redirects are not followed" } else { "" })]
-    Status { url: String, status: u16, redirect: bool },
+    #[error("\"{url}\" answered {status}")]
+    Status { url: String, status: u16 },
     #[error("\"{url}\" can't be read: {why}")]
     Unreadable { url: String, why: String },
     #[error("the discovery document is of issuer \"{given}\", not of \"{expected}\"")]
     Issuer { given: String, expected: String },
+    #[error("the discovery document names no {0}")]
+    NoEndpoint(&'static str),
+    #[error("its {name} \"{url}\" is not https")]
+    NotHttps { name: &'static str, url: String },
     #[error(
         "none of the keys at \"{0}\" can check ID tokens (RSA of 2048 bits or more, P-256, P-384, Ed25519)"
     )]
@@ -98,6 +105,13 @@ pub(crate) struct Known {
     pub(crate) at: UnixMillis,
 }
 
+impl Known {
+    /// Whether it names itself in each answer that a browser brings (RFC 9207).
+    pub(crate) fn names_itself(&self) -> bool {
+        self.metadata.additional_metadata().authorization_response_iss_parameter_supported == Some(true)
+    }
+}
+
 /// Fetches the discovery document of `issuer`; its issuer is compared by [`same_issuer`].
 pub(crate) async fn discover(
     door: &Door,
@@ -117,7 +131,29 @@ pub(crate) fn same_issuer(metadata: &Metadata, issuer: &str) -> Result<(), Disco
     if given == issuer {
         return Ok(());
     }
-    Err(DiscoveryError::Issuer { given: given.to_owned(), expected: issuer.to_owned() })
+    Err(DiscoveryError::Issuer { given: shown(given), expected: issuer.to_owned() })
+}
+
+/// Every endpoint that we or the person's browser use must be there and be https.
+pub(crate) fn endpoints(metadata: &Metadata) -> Result<(), DiscoveryError> {
+    let token = metadata.token_endpoint().ok_or(DiscoveryError::NoEndpoint("token_endpoint"))?;
+    let more = metadata.additional_metadata();
+    let used = [
+        ("authorization_endpoint", Some(metadata.authorization_endpoint().url())),
+        ("token_endpoint", Some(token.url())),
+        ("jwks_uri", Some(metadata.jwks_uri().url())),
+        (
+            "device_authorization_endpoint",
+            more.device_authorization_endpoint.as_ref().map(DeviceAuthorizationUrl::url),
+        ),
+        ("revocation_endpoint", more.revocation_endpoint.as_ref().map(RevocationUrl::url)),
+    ];
+    for (name, url) in used {
+        if let Some(url) = url.filter(|url| url.scheme() != "https") {
+            return Err(DiscoveryError::NotHttps { name, url: shown(url.as_str()) });
+        }
+    }
+    Ok(())
 }
 
 /// Fetches the provider's keys and keeps those that may check ID tokens.
@@ -140,18 +176,14 @@ async fn get(door: &Door, url: &str) -> Result<HttpResponse, DiscoveryError> {
     let fetched = door.send(request).await;
     let answer = fetched.map_err(|source| DiscoveryError::Fetch { url: url.to_owned(), source })?;
     if answer.status() != http::StatusCode::OK {
-        return Err(DiscoveryError::Status {
-            url: url.to_owned(),
-            status: answer.status().as_u16(),
-            redirect: answer.status().is_redirection(),
-        });
+        return Err(DiscoveryError::Status { url: url.to_owned(), status: answer.status().as_u16() });
     }
     Ok(answer)
 }
 
 fn read<T: DeserializeOwned>(url: &str, answer: &HttpResponse) -> Result<T, DiscoveryError> {
     serde_json::from_slice(answer.body())
-        .map_err(|error| DiscoveryError::Unreadable { url: url.to_owned(), why: error.to_string() })
+        .map_err(|error| DiscoveryError::Unreadable { url: url.to_owned(), why: fault(&error) })
 }
 
 /// The `Date` of an answer minus our time halfway between request and answer. It has whole seconds, rounded

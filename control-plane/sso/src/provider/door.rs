@@ -1,5 +1,6 @@
 //! The one way out to an identity provider: https only, no redirects, no link-local addresses, little data,
-//! little time. Whom it trusts: `trust`; what is asked through it: `discovery`, `code`, `device_grant`.
+//! little time, few requests at once. Whom it trusts: `trust`; what of an answer is read: `answer`; what is asked
+//! through it: `discovery`, `code`, `device_grant`.
 
 use std::fmt;
 use std::future::Future;
@@ -11,14 +12,17 @@ use std::time::Duration;
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::uri::Authority;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Body as _, Bytes};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::answer::{Unfit, judge_body, judge_head};
 
 /// How much a provider may take of us.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +31,14 @@ pub struct DoorLimits {
     pub time: Duration,
     /// For the body of an answer, in bytes.
     pub body: usize,
+    /// Requests at a time; with `body` the bound of what all answers together take of memory. More of them wait, and
+    /// the wait counts as the provider's time.
+    pub requests: usize,
 }
 
 impl Default for DoorLimits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(5), body: 256 * 1024 }
+        Self { time: Duration::from_secs(5), body: 256 * 1024, requests: 64 }
     }
 }
 
@@ -97,6 +104,14 @@ pub(crate) enum DoorError {
         /// Why.
         why: String,
     },
+    /// The answer came and isn't read.
+    #[error("asking \"{host}\": {why}")]
+    Unfit {
+        /// The host.
+        host: String,
+        /// Why.
+        why: Unfit,
+    },
     /// It took too long.
     #[error("\"{host}\" did not answer within {limit:?}")]
     TooSlow {
@@ -105,6 +120,17 @@ pub(crate) enum DoorError {
         /// The limit.
         limit: Duration,
     },
+}
+
+impl DoorError {
+    /// Whether the provider did what it was asked, and only its answer can't be read: that doesn't come again.
+    pub(crate) fn spends(&self) -> bool {
+        match self {
+            Self::TooLarge { .. } => true,
+            Self::Unfit { why, .. } => why.spends(),
+            _ => false,
+        }
+    }
 }
 
 /// The certificates that the provider showed, its own first; an extension of each response.
@@ -116,6 +142,7 @@ pub(crate) struct PeerChain(pub(crate) Vec<CertificateDer<'static>>);
 pub(crate) struct Door {
     tls: TlsConnector,
     limits: DoorLimits,
+    places: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Door {
@@ -126,19 +153,32 @@ impl fmt::Debug for Door {
 
 impl Door {
     pub(crate) fn new(tls: Arc<rustls::ClientConfig>, limits: DoorLimits) -> Self {
-        Self { tls: TlsConnector::from(tls), limits }
+        let places = Arc::new(Semaphore::new(limits.requests));
+        Self { tls: TlsConnector::from(tls), limits, places }
     }
 
+    /// Asks for JSON.
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, DoorError> {
+        self.ask(request, true).await
+    }
+
+    async fn ask(&self, request: HttpRequest, reads: bool) -> Result<HttpResponse, DoorError> {
         let target = Target::of(request.uri())?;
-        match tokio::time::timeout(self.limits.time, self.attempt(&target, request)).await {
+        match tokio::time::timeout(self.limits.time, self.attempt(&target, request, reads)).await {
             Ok(answer) => answer,
             Err(_) => Err(DoorError::TooSlow { host: target.host, limit: self.limits.time }),
         }
     }
 
-    async fn attempt(&self, target: &Target, request: HttpRequest) -> Result<HttpResponse, DoorError> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        request: HttpRequest,
+        reads: bool,
+    ) -> Result<HttpResponse, DoorError> {
         let host = || target.host.clone();
+        // It is never closed; without a place the answer would only be unbounded.
+        let _place = self.places.acquire().await.ok();
         let stream = self.connect(target).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let chain = PeerChain(chain.iter().map(|der| der.clone().into_owned()).collect());
@@ -152,6 +192,14 @@ impl Door {
         let answer = sender.send_request(target.prepare(request)).await.map_err(http)?;
         let (mut head, body) = answer.into_parts();
         head.extensions.insert(chain);
+        let unfit = |why| DoorError::Unfit { host: host(), why };
+        if reads {
+            judge_head(head.status, &head.headers).map_err(unfit)?;
+        }
+        // One that says so itself needn't be read for it.
+        if body.size_hint().lower() > self.limits.body as u64 {
+            return Err(DoorError::TooLarge { host: host(), limit: self.limits.body });
+        }
         let body = Limited::new(body, self.limits.body).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 DoorError::TooLarge { host: host(), limit: self.limits.body }
@@ -159,7 +207,11 @@ impl Door {
                 DoorError::BrokeOff { host: host(), why: error.to_string() }
             }
         })?;
-        Ok(http::Response::from_parts(head, body.to_bytes().to_vec()))
+        let body = body.to_bytes().to_vec();
+        if reads && head.status.is_success() {
+            judge_body(&body).map_err(unfit)?;
+        }
+        Ok(http::Response::from_parts(head, body))
     }
 
     async fn connect(&self, target: &Target) -> Result<TlsStream<TcpStream>, DoorError> {
@@ -177,6 +229,18 @@ impl<'c> AsyncHttpClient<'c> for Door {
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
+    }
+}
+
+/// The same way out for requests of which only the status counts.
+pub(crate) struct Telling<'d>(pub(crate) &'d Door);
+
+impl<'c> AsyncHttpClient<'c> for Telling<'_> {
+    type Error = DoorError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, DoorError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.0.ask(request, false))
     }
 }
 

@@ -8,14 +8,19 @@ use parking_lot::Mutex;
 use wickr_base::{Clock, UnixMillis};
 
 use super::Asking;
-use super::discovery::{Known, discover, fetch_keys, same_issuer};
+use super::discovery::{Known, discover, endpoints, fetch_keys, same_issuer};
 use super::door::{Door, DoorLimits};
 use super::settings::Settings;
 use super::tokens::TokenError;
 use super::trust::{TrustError, client_config};
+use crate::limits::{Buckets, Rate};
 
 /// Cached keys serve at least this long, so that one missed look doesn't stop sign-ins.
 const LEAST_FRESH: Duration = Duration::from_mins(2);
+
+/// Looks that tokens by unknown keys may cause: somebody who signs in again and again with such a token must not have
+/// us ask the provider each time.
+const KEY_LOOKS: Rate = Rate { burst: 3, every: Duration::from_secs(30) };
 
 /// The outcome of the latest look at one thing.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,8 @@ pub(crate) struct Looks {
     pub(crate) keys: Look,
     /// What its token endpoint said about our client id and secret.
     pub(crate) client: Look,
+    /// Whether the ID tokens that it gives hold.
+    pub(crate) id_tokens: Look,
     pub(crate) skew_ms: Option<i64>,
 }
 
@@ -67,6 +74,9 @@ pub(crate) struct InService {
     pub(crate) since: UnixMillis,
     door: Door,
     state: Mutex<(Option<Arc<Known>>, Looks)>,
+    /// One look for newer keys at a time; who waited for it uses what it found.
+    newer: tokio::sync::Mutex<()>,
+    key_looks: Buckets<()>,
 }
 
 impl InService {
@@ -77,7 +87,7 @@ impl InService {
         limits: DoorLimits,
     ) -> Result<Self, TrustError> {
         let door = Door::new(client_config(settings.ca_bundle_pem.as_deref())?, limits);
-        Ok(Self { settings, since, door, state: Mutex::new((None, Looks::default())) })
+        Ok(Self::with(settings, since, door, None, Looks::default()))
     }
 
     /// From a rehearsal that it has just passed.
@@ -86,7 +96,14 @@ impl InService {
         for look in [&mut looks.discovery, &mut looks.keys, &mut looks.client] {
             look.well(known.at);
         }
-        Self { settings, since: known.at, door, state: Mutex::new((Some(Arc::new(known)), looks)) }
+        let since = known.at;
+        Self::with(settings, since, door, Some(known), looks)
+    }
+
+    fn with(settings: Settings, since: UnixMillis, door: Door, known: Option<Known>, looks: Looks) -> Self {
+        let state = Mutex::new((known.map(Arc::new), looks));
+        let key_looks = Buckets::new(KEY_LOOKS, 1);
+        Self { settings, since, door, state, newer: tokio::sync::Mutex::default(), key_looks }
     }
 
     /// How well it answers.
@@ -99,6 +116,7 @@ impl InService {
         let discovered = discover(&self.door, &self.settings.provider.issuer, clock).await;
         let discovered = discovered.and_then(|found| {
             same_issuer(&found.metadata, &self.settings.provider.issuer)?;
+            endpoints(&found.metadata)?;
             Ok(found)
         });
         let discovered = match discovered {
@@ -135,6 +153,22 @@ impl InService {
         }
     }
 
+    /// What is known of it beyond `known`: what another look has brought meanwhile, else what a look brings now,
+    /// if there has not been one too often.
+    pub(crate) async fn newer_than(&self, known: &Arc<Known>, clock: &dyn Clock) -> Option<Arc<Known>> {
+        let _one = self.newer.lock().await;
+        let newer = || self.known(clock.now()).ok().filter(|found| !Arc::ptr_eq(found, known));
+        if let Some(found) = newer() {
+            return Some(found);
+        }
+        if self.key_looks.take((), clock.elapsed()).is_err() {
+            tracing::warn!("tokens are signed by unknown keys; the keys were fetched a moment ago");
+            return None;
+        }
+        self.look(clock).await;
+        newer()
+    }
+
     /// Everything that a question to it needs.
     pub(crate) fn asking<'a>(&'a self, known: &'a Known) -> Asking<'a> {
         Asking {
@@ -154,6 +188,21 @@ impl InService {
         if state.0.as_ref().is_some_and(|known| known.skew_ms.is_none()) {
             // Whole seconds, rounded down: half of one is added.
             state.1.skew_ms = Some(made_at.0.saturating_add(500).saturating_sub(now.0));
+        }
+    }
+
+    /// Keeps whether an ID token held, and logs why not.
+    pub(crate) fn judged<T>(&self, outcome: &Result<T, TokenError>, now: UnixMillis) {
+        let look = &mut self.state.lock().1.id_tokens;
+        match outcome {
+            Ok(_) => look.well(now),
+            Err(error) => {
+                tracing::warn!(
+                    reason = error.to_string(),
+                    "what the identity provider vouched with doesn't hold"
+                );
+                look.ill(now, error.to_string());
+            }
         }
     }
 

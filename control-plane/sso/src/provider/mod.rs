@@ -1,7 +1,8 @@
 //! The identity provider: how it is reached (`door`, `trust`), what it says (`discovery`), what it is asked
-//! (`code`, `device_grant`, `refresh`), what is believed (`id_token`), and whether it may go into service
+//! (`code`, `device_grant`, `refresh`), what of its answers is read (`answer`), what is believed (`id_token`), and whether it may go into service
 //! (`rehearsal`, `in_service`).
 
+mod answer;
 mod asking;
 mod code;
 mod device_grant;
@@ -25,4 +26,4 @@ pub(crate) use in_service::{InService, Look, NotInService};
 pub(crate) use refresh::{ask as ask_refresh, give_back};
 pub(crate) use rehearsal::{Check, Rehearsed, rehearse};
 pub(crate) use settings::{Settings, SettingsBody, SettingsError};
-pub(crate) use tokens::{TokenError, Tokens, Vouched, made_at};
+pub(crate) use tokens::{TokenError, Tokens, Vouched, made_at, refresh_of};

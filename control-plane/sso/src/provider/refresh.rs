@@ -3,42 +3,18 @@
 
 use openidconnect::core::CoreRevocableToken;
 use openidconnect::{RefreshToken, RevocationUrl};
-use wickr_base::{Secret, UnixMillis};
-use wickr_model::Subject;
+use wickr_base::Secret;
 
 use super::Asking;
-use super::id_token::{self, IdTokenError};
-use super::tokens::{TokenError, Tokens, made_at, refresh_of};
+use super::door::Telling;
+use super::tokens::{TokenError, Tokens};
 
-/// What an honoured session comes with.
-#[derive(Debug)]
-pub(crate) struct Refreshed {
-    /// The refresh token that replaces the one used, if the provider gave a new one.
-    pub(crate) refresh: Option<Secret<String>>,
-    /// When it made the ID token, if it gave one.
-    pub(crate) made_at: Option<UnixMillis>,
-}
-
-/// Asks.
-pub(crate) async fn ask(
-    asking: &Asking<'_>,
-    refresh: &Secret<String>,
-    subject: &Subject,
-    now: UnixMillis,
-) -> Result<Refreshed, TokenError> {
-    let tokens: Tokens = asking
-        .client()?
-        .exchange_refresh_token(&RefreshToken::new(refresh.expose().clone()))
-        .request_async(asking.door)
-        .await?;
-    match id_token::check_refreshed(&tokens, &asking.expected(now)) {
-        // New keys come with the next look at them; the refresh itself was honoured.
-        Ok(None) | Err(IdTokenError::UnknownKey) => {}
-        Ok(Some(vouched)) if vouched == *subject => {}
-        Ok(Some(_)) => return Err(IdTokenError::Subject.into()),
-        Err(error) => return Err(error.into()),
-    }
-    Ok(Refreshed { refresh: refresh_of(&tokens), made_at: made_at(&tokens) })
+/// Asks; `Asking::open_refreshed` believes the answer or not.
+pub(crate) async fn ask(asking: &Asking<'_>, refresh: &Secret<String>) -> Result<Tokens, TokenError> {
+    let client = asking.client()?;
+    let token = RefreshToken::new(refresh.expose().clone());
+    let tokens = client.exchange_refresh_token(&token).request_async(asking.door).await;
+    tokens.map_err(|error| asking.told(error, &[refresh.expose()]))
 }
 
 /// Gives a refresh token back; a provider without that endpoint keeps it until it ends by itself.
@@ -49,6 +25,6 @@ pub(crate) async fn give_back(asking: &Asking<'_>, refresh: &Secret<String>) -> 
     let client = asking.client()?.set_revocation_url(RevocationUrl::from_url(url.url().clone()));
     let token = CoreRevocableToken::RefreshToken(RefreshToken::new(refresh.expose().clone()));
     let request = client.revoke_token(token).map_err(|error| TokenError::Unreadable(error.to_string()))?;
-    request.request_async(asking.door).await?;
-    Ok(())
+    let done = request.request_async(&Telling(asking.door)).await;
+    done.map_err(|error| asking.told(error, &[refresh.expose()]))
 }

@@ -8,8 +8,8 @@ use wickr_base::Clock;
 use super::Asking;
 use super::device_grant;
 use super::discovery::{
-    ALGORITHMS, Discovered, DiscoveryError, Known, Metadata, discover, fetch_keys, fits, same_issuer,
-    tolerable,
+    ALGORITHMS, Discovered, DiscoveryError, Known, Metadata, discover, endpoints, fetch_keys, fits,
+    same_issuer, tolerable,
 };
 use super::door::{Door, DoorError, DoorLimits, PeerChain};
 use super::id_token::SKEW;
@@ -70,7 +70,8 @@ pub(crate) async fn rehearse(settings: Settings, limits: DoorLimits, clock: &dyn
             return checks.stopped("there is no discovery document");
         }
     };
-    checks.note(CheckName::Discovery, endpoints(&metadata));
+    let complete = endpoints(&metadata).map(|()| "fetched and complete".to_owned());
+    checks.note(CheckName::Discovery, complete.map_err(|error| error.to_string()));
     checks.note(
         CheckName::IssuerMatch,
         match same_issuer(&metadata, &settings.provider.issuer) {
@@ -160,7 +161,10 @@ impl Checks {
             Err(DiscoveryError::Fetch { source, .. })
                 if !matches!(
                     source,
-                    DoorError::Http { .. } | DoorError::TooLarge { .. } | DoorError::BrokeOff { .. }
+                    DoorError::Http { .. }
+                        | DoorError::TooLarge { .. }
+                        | DoorError::BrokeOff { .. }
+                        | DoorError::Unfit { .. }
                 ) =>
             {
                 self.untried(NAME, format!("not seen: {source}"));
@@ -179,28 +183,6 @@ fn describe(found: &Discovered) -> String {
         }
         None => "the chain and the name hold".to_owned(),
     }
-}
-
-/// Every endpoint that we use must be there and be https.
-fn endpoints(metadata: &Metadata) -> Result<String, String> {
-    let token = metadata.token_endpoint().ok_or("it names no token_endpoint")?;
-    let more = metadata.additional_metadata();
-    let used = [
-        ("authorization_endpoint", Some(metadata.authorization_endpoint().url().clone())),
-        ("token_endpoint", Some(token.url().clone())),
-        ("jwks_uri", Some(metadata.jwks_uri().url().clone())),
-        (
-            "device_authorization_endpoint",
-            more.device_authorization_endpoint.as_ref().map(|url| url.url().clone()),
-        ),
-        ("revocation_endpoint", more.revocation_endpoint.as_ref().map(|url| url.url().clone())),
-    ];
-    for (name, url) in used {
-        if let Some(url) = url.filter(|url| url.scheme() != "https") {
-            return Err(format!("its {name} \"{url}\" is not https"));
-        }
-    }
-    Ok("fetched and complete".to_owned())
 }
 
 fn algorithms(metadata: &Metadata, keys: &CoreJsonWebKeySet) -> Result<String, String> {

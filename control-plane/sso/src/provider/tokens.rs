@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use wickr_base::{Secret, UnixMillis};
 use wickr_model::Person;
 
+use super::answer::{fault, shown};
 use super::discovery::Metadata;
 use super::door::DoorError;
 use super::id_token::IdTokenError;
@@ -29,6 +30,12 @@ pub(crate) struct OtherClaims {
 }
 
 impl AdditionalClaims for OtherClaims {}
+
+impl OtherClaims {
+    pub(super) fn get(&self, name: &str) -> Option<&serde_json::Value> {
+        self.claims.get(name)
+    }
+}
 
 pub(crate) type OidcIdToken =
     IdToken<OtherClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
@@ -70,7 +77,7 @@ pub(crate) type OidcClient<Auth = EndpointNotSet, Device = EndpointNotSet, Revoc
 pub(crate) enum TokenError {
     /// It could not be asked, or its answer could not be read; nothing is decided.
     #[error("the identity provider can't be reached: {0}")]
-    Unreachable(#[from] DoorError),
+    Unreachable(DoorError),
     /// An answer that OAuth doesn't know.
     #[error("the identity provider's answer can't be read: {0}")]
     Unreadable(String),
@@ -119,9 +126,27 @@ impl TokenError {
         }
     }
 
+    /// Without what repeats one of `secrets`, or twelve characters of one: a provider may echo what it was asked with.
+    pub(super) fn without(self, secrets: &[&str]) -> Self {
+        let repeats = |text: &str| secrets.iter().any(|secret| repeats(text, secret));
+        match self {
+            Self::Refused { code, description } => Self::Refused {
+                code: if repeats(&code) { "unknown".to_owned() } else { code },
+                description: description.filter(|text| !repeats(text)),
+            },
+            other => other,
+        }
+    }
+
     /// Whether it is about our client id and secret instead of the person.
     pub(crate) fn is_about_us(&self) -> bool {
         matches!(self.code(), Some("invalid_client" | "unauthorized_client" | "unsupported_grant_type"))
+    }
+}
+
+impl From<DoorError> for TokenError {
+    fn from(error: DoorError) -> Self {
+        if error.spends() { Self::Unreadable(error.to_string()) } else { Self::Unreachable(error) }
     }
 }
 
@@ -131,21 +156,37 @@ where
 {
     fn from(error: RequestTokenError<DoorError, T>) -> Self {
         match error {
-            RequestTokenError::Request(door) => Self::Unreachable(door),
+            RequestTokenError::Request(door) => door.into(),
             RequestTokenError::ServerResponse(refusal) => refused(&refusal),
-            RequestTokenError::Parse(error, _) => Self::Unreadable(error.to_string()),
-            RequestTokenError::Other(why) => Self::Unreadable(why),
+            RequestTokenError::Parse(error, _) => Self::Unreadable(fault(error.inner())),
+            RequestTokenError::Other(why) => Self::Unreadable(shown(&why)),
         }
     }
+}
+
+fn repeats(text: &str, secret: &str) -> bool {
+    const TELLING: usize = 12;
+    let text = text.as_bytes();
+    let parts = secret.as_bytes().windows(TELLING.min(secret.len()).max(1));
+    parts.into_iter().any(|part| text.windows(part.len()).any(|window| window == part))
+}
+
+/// Longest refresh token and device code that is kept, in bytes: each is a row for as long as a session or a sign-in
+/// lasts.
+const MOST_KEPT: usize = 16 * 1024;
+
+/// Refuses a text of the provider's that is too long to be kept.
+pub(super) fn kept(what: &'static str, text: &str) -> Result<(), TokenError> {
+    if text.len() <= MOST_KEPT {
+        return Ok(());
+    }
+    Err(TokenError::Unreadable(format!("its {what} has {} bytes, at most {MOST_KEPT} are kept", text.len())))
 }
 
 /// Reads `error` and `error_description` of whatever error type it is; both cut to what a person reads.
 pub(crate) fn refused<T: Serialize>(refusal: &T) -> TokenError {
     let json = serde_json::to_value(refusal).unwrap_or_default();
-    let text = |name: &str| {
-        let text = json.get(name)?.as_str()?;
-        Some(text.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
-    };
+    let text = |name: &str| Some(shown(json.get(name)?.as_str()?));
     TokenError::Refused {
         code: text("error").unwrap_or_else(|| "unknown".to_owned()),
         description: text("error_description"),
@@ -160,17 +201,22 @@ pub(crate) struct Vouched {
 }
 
 /// The refresh token of an answer.
-pub(crate) fn refresh_of(tokens: &Tokens) -> Option<Secret<String>> {
-    tokens.refresh_token().map(RefreshToken::secret).cloned().map(Secret::new)
+pub(crate) fn refresh_of(tokens: &Tokens) -> Result<Option<Secret<String>>, TokenError> {
+    let Some(token) = tokens.refresh_token().map(RefreshToken::secret) else { return Ok(None) };
+    kept("refresh token", token)?;
+    Ok(Some(Secret::new(token.clone())))
 }
 
 /// When the provider made the ID token, by its clock and in whole seconds. Read without its signature: it came
 /// over the provider's own TLS, and only shows how far the clocks are apart, also when that is why it fails.
 pub(crate) fn made_at(tokens: &Tokens) -> Option<UnixMillis> {
-    let token = tokens.id_token()?.to_string();
-    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&part(tokens.id_token()?, 1)?).ok()?;
     claims.get("iat")?.as_i64().map(UnixMillis::from_seconds)
+}
+
+/// A part of an ID token as it came: 0 is its header, 1 its claims.
+pub(super) fn part(token: &OidcIdToken, at: usize) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(token.to_string().split('.').nth(at)?).ok()
 }
 
 /// A client of that provider that can use its token endpoint.

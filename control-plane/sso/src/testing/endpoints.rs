@@ -15,12 +15,14 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use url::form_urlencoded;
 use wickr_base::Clock as _;
 
 use super::idp::{CLIENT_ID, CLIENT_SECRET, Grant, Inner, Refreshing, Twist};
+use super::wire;
 use crate::public::hash;
 
 pub(super) async fn serve(tcp: TcpListener, tls: TlsAcceptor, inner: Arc<Inner>) {
@@ -37,9 +39,17 @@ pub(super) async fn serve(tcp: TcpListener, tls: TlsAcceptor, inner: Arc<Inner>)
         if inner.behaviour.lock().down {
             continue;
         }
-        let (tls, app) = (tls.clone(), app.clone());
+        let (tls, app, inner) = (tls.clone(), app.clone(), Arc::clone(&inner));
         tokio::spawn(async move {
-            let Ok(stream) = tls.accept(socket).await else { return };
+            let Ok(mut stream) = tls.accept(socket).await else { return };
+            let Some((head, path)) = wire::request(&mut stream).await else { return };
+            let hostile = inner.behaviour.lock().wire.clone().filter(|(at, _)| *at == path);
+            if let Some((_, wire)) = hostile {
+                *inner.seen.lock().asked.entry(path).or_default() += 1;
+                return wire::answer(&wire, stream, &inner.served).await;
+            }
+            let (rest, writer) = tokio::io::split(stream);
+            let stream = tokio::io::join(std::io::Cursor::new(head).chain(rest), writer);
             let service = TowerToHyperService::new(app);
             let _ = hyper::server::conn::http1::Builder::new()
                 .auto_date_header(false)
@@ -100,7 +110,18 @@ async fn discovery(State(idp): State<Arc<Inner>>) -> Response {
     if !behaviour.no_device_grant {
         right["device_authorization_endpoint"] = json!(at("device"));
     }
+    if behaviour.names_itself {
+        right["authorization_response_iss_parameter_supported"] = json!(true);
+    }
+    instead(&mut right, behaviour.also.as_ref());
     document(behaviour.discovery, &right)
+}
+
+/// Puts members in place of others.
+fn instead(json: &mut Value, members: Option<&Value>) {
+    for (name, value) in members.and_then(Value::as_object).into_iter().flatten() {
+        json[name] = value.clone();
+    }
 }
 
 async fn keys(State(idp): State<Arc<Inner>>) -> Response {
@@ -137,12 +158,13 @@ async fn begin_grant(State(idp): State<Arc<Inner>>, headers: HeaderMap, body: By
     seen.made += 1;
     let made = seen.made;
     seen.grants.insert(format!("device-{made}"), Grant::Waiting);
-    let answer = json!({
+    let mut answer = json!({
         "device_code": format!("device-{made}"), "user_code": format!("user-{made}"),
         "verification_uri": format!("{}/type", idp.issuer),
         "verification_uri_complete": format!("{}/type?user_code=user-{made}", idp.issuer),
         "expires_in": 600, "interval": 5,
     });
+    instead(&mut answer, idp.behaviour.lock().grant.as_ref());
     ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }
 
@@ -161,6 +183,12 @@ async fn token(State(idp): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -
         Err(code) => return error(code),
         Ok(form) => form,
     };
+    if let Some((code, description)) = idp.behaviour.lock().refusal.clone() {
+        let body = json!({"error": code, "error_description": description});
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        return (StatusCode::BAD_REQUEST, json, body.to_string()).into_response();
+    }
+    let refreshes = form["grant_type"] == "refresh_token";
     let granted = match form["grant_type"].as_str() {
         "authorization_code" => by_code(&idp, &form),
         "urn:ietf:params:oauth:grant-type:device_code" => by_grant(&idp, &form),
@@ -174,7 +202,7 @@ async fn token(State(idp): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -
         _ => Err("unsupported_grant_type"),
     };
     match granted {
-        Ok((subject, nonce)) => tokens(&idp, &subject, nonce),
+        Ok((subject, nonce)) => tokens(&idp, &subject, nonce, refreshes),
         Err(code) => error(code),
     }
 }
@@ -220,7 +248,7 @@ fn by_refresh(idp: &Inner, form: &HashMap<String, String>) -> Granted {
     Ok((subject, None))
 }
 
-fn tokens(idp: &Inner, subject: &str, nonce: Option<String>) -> Response {
+fn tokens(idp: &Inner, subject: &str, nonce: Option<String>, refreshes: bool) -> Response {
     let behaviour = idp.behaviour.lock().clone();
     let mut seen = idp.seen.lock();
     seen.made += 1;
@@ -240,12 +268,19 @@ fn tokens(idp: &Inner, subject: &str, nonce: Option<String>) -> Response {
     if let Some(twist) = &behaviour.claims {
         twist(&mut claims);
     }
+    let mut payload = claims.to_string();
+    if let Some(raw) = behaviour.raw_claims {
+        payload.insert_str(1, raw);
+    }
+    let id_token = idp.keys.sign(&payload, behaviour.signing, behaviour.header.as_ref(), CLIENT_SECRET);
     let mut answer = json!({
-        "access_token": access, "token_type": "Bearer", "expires_in": 60,
-        "id_token": idp.keys.sign(&claims, behaviour.signing, CLIENT_SECRET),
+        "access_token": access, "token_type": "Bearer", "expires_in": 60, "id_token": id_token,
     });
+    if refreshes && behaviour.no_id_token_at_refresh {
+        answer.as_object_mut().unwrap().remove("id_token");
+    }
     if !behaviour.no_refresh_token {
-        answer["refresh_token"] = json!(refresh);
+        answer["refresh_token"] = json!(behaviour.refresh_token.unwrap_or(refresh));
     }
     ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }

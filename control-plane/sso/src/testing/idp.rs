@@ -17,7 +17,8 @@ use wickr_pki::certificates_to_pem;
 use wickr_service::testing::TestNetwork;
 
 use super::endpoints::serve;
-use super::token::{Keys, Signing, TokenTwist};
+use super::token::{HeaderTwist, Keys, Signing, TokenTwist};
+use super::wire::{Served, Wire};
 
 pub(crate) const CLIENT_ID: &str = "wickr";
 pub(crate) const CLIENT_SECRET: &str = "s3cret of the client";
@@ -52,6 +53,14 @@ pub(crate) enum Refreshing {
 pub(crate) struct Behaviour {
     pub(crate) discovery: Twist,
     pub(crate) keys: Twist,
+    /// What requests whose path ends so get instead of an answer.
+    pub(crate) wire: Option<(&'static str, Wire)>,
+    /// Members that the discovery document has besides or instead.
+    pub(crate) also: Option<Value>,
+    /// Says that it names itself in each answer that a browser brings (RFC 9207).
+    pub(crate) names_itself: bool,
+    /// Members that the answer to a device grant's beginning has instead.
+    pub(crate) grant: Option<Value>,
     /// The issuer that the discovery document names.
     pub(crate) issuer: Option<String>,
     /// What it says it signs with.
@@ -66,6 +75,16 @@ pub(crate) struct Behaviour {
     pub(crate) refuses_client: bool,
     pub(crate) signing: Signing,
     pub(crate) claims: Option<TokenTwist>,
+    /// Changes the ID token's header before it is signed.
+    pub(crate) header: Option<HeaderTwist>,
+    /// Stands in the ID token's claims besides, as text: JSON that no value can be.
+    pub(crate) raw_claims: Option<&'static str>,
+    /// The refresh token that it gives, whatever it knows itself.
+    pub(crate) refresh_token: Option<String>,
+    /// Refuses, and describes it so.
+    pub(crate) refusal: Option<(&'static str, String)>,
+    /// Leaves the ID token out of its answers about refresh tokens.
+    pub(crate) no_id_token_at_refresh: bool,
     pub(crate) wrong_at_hash: bool,
     pub(crate) refreshing: Refreshing,
     pub(crate) no_refresh_token: bool,
@@ -112,6 +131,7 @@ pub(super) struct Inner {
     pub(super) reached: Notify,
     /// It may be answered.
     pub(super) release: Notify,
+    pub(super) served: Arc<Served>,
 }
 
 /// The provider; it ends with the test's runtime.
@@ -123,8 +143,13 @@ pub(crate) struct Idp {
 
 impl Idp {
     pub(crate) async fn start(clock: Arc<ManualClock>) -> Self {
+        Self::named(clock, "localhost").await
+    }
+
+    /// One whose certificate names another host than where it is.
+    pub(crate) async fn named(clock: Arc<ManualClock>, name: &str) -> Self {
         let network = TestNetwork::new("idp.example", clock.clone());
-        let server = network.public("localhost");
+        let server = network.public(name);
         let key = server.key.expose().clone();
         let tls =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -146,6 +171,7 @@ impl Idp {
             seen: Mutex::default(),
             reached: Notify::new(),
             release: Notify::new(),
+            served: Arc::default(),
         });
         tokio::spawn(serve(tcp, TlsAcceptor::from(Arc::new(tls)), Arc::clone(&inner)));
         let ca_pem = certificates_to_pem(std::slice::from_ref(&network.workload_issuer.certificate));
@@ -177,6 +203,18 @@ impl Idp {
         self.behave(|behaviour| {
             behaviour.claims = Some(Arc::new(move |claims| claims[name] = value.clone()));
         });
+    }
+
+    /// Changes the header of every ID token from now on.
+    pub(crate) fn header(&self, name: &'static str, value: Value) {
+        self.behave(|behaviour| {
+            behaviour.header = Some(Arc::new(move |header| header[name] = value.clone()));
+        });
+    }
+
+    /// The key that nobody publishes, as a JWK of that name.
+    pub(crate) fn foreign_jwk(&self, kid: &str) -> Value {
+        self.inner.keys.foreign_jwk(kid)
     }
 
     /// The person types the code and signs in.
@@ -219,12 +257,20 @@ impl Idp {
         );
         let mut back = form_urlencoded::Serializer::new(String::new());
         back.append_pair("state", &query["state"]).append_pair("code", &code);
+        if self.inner.behaviour.lock().names_itself {
+            back.append_pair("iss", self.issuer());
+        }
         back.finish()
     }
 
     /// How often an endpoint was asked.
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.inner.seen.lock().asked.get(path).copied().unwrap_or_default()
+    }
+
+    /// What became of what it did below HTTP.
+    pub(crate) fn served(&self) -> &Served {
+        &self.inner.served
     }
 
     /// Refresh tokens that were given back.

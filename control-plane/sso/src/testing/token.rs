@@ -30,6 +30,9 @@ pub(crate) enum Signing {
     RsaPss,
 }
 
+/// Changes the header before it is signed.
+pub(crate) type HeaderTwist = Arc<dyn Fn(&mut Value) + Send + Sync>;
+
 /// Changes the claims before they are signed.
 pub(crate) type TokenTwist = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
@@ -58,8 +61,17 @@ impl Keys {
         json!({ "keys": keys })
     }
 
+    /// The public half of the key that signs as [`Signing::Foreign`], under that name.
+    pub(crate) fn foreign_jwk(&self, kid: &str) -> Value {
+        Self::jwk(&self.foreign, kid)
+    }
+
     fn ec_jwk(&self, kid: &str) -> Value {
-        let point = self.ec.public_point();
+        Self::jwk(&self.ec, kid)
+    }
+
+    fn jwk(key: &SigningKey, kid: &str) -> Value {
+        let point = key.public_point();
         json!({
             "kty": "EC", "crv": "P-256", "use": "sig", "kid": kid,
             "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..]),
@@ -76,7 +88,14 @@ impl Keys {
         })
     }
 
-    pub(crate) fn sign(&self, claims: &Value, signing: Signing, client_secret: &str) -> String {
+    /// `header` changes what the token says of its signature, not the signature.
+    pub(crate) fn sign(
+        &self,
+        claims: &str,
+        signing: Signing,
+        header: Option<&HeaderTwist>,
+        client_secret: &str,
+    ) -> String {
         let (algorithm, kid) = match signing {
             Signing::Own | Signing::Foreign => ("ES256", "ec-1"),
             Signing::Unpublished => ("ES256", "ec-2"),
@@ -85,9 +104,12 @@ impl Keys {
             Signing::Rsa => ("RS256", "rsa-1"),
             Signing::RsaPss => ("PS256", "rsa-1"),
         };
-        let header = json!({"alg": algorithm, "kid": kid, "typ": "JWT"});
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", encode(&header), encode(claims));
+        let mut told = json!({"alg": algorithm, "kid": kid, "typ": "JWT"});
+        if let Some(twist) = header {
+            twist(&mut told);
+        }
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(told.to_string()), URL_SAFE_NO_PAD.encode(claims));
         let hmac = |secret: &[u8]| {
             let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
             hmac::sign(&key, signed.as_bytes()).as_ref().to_vec()
