@@ -5,6 +5,7 @@ mod cargo;
 mod check;
 mod cluster;
 mod demo;
+mod images;
 mod test;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ enum Xtask {
     Check(check::Arguments),
     Cluster(cluster::Arguments),
     Demo(demo::Arguments),
+    Images(images::Arguments),
     Test(test::Arguments),
 }
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let result = match Xtask::parse() {
         Xtask::Bench(arguments) => bench::run(&arguments),
         Xtask::Demo(arguments) => demo::run(&arguments),
+        Xtask::Images(arguments) => images::run(&arguments),
         Xtask::Check(arguments) => check::run(&arguments),
         Xtask::Cluster(arguments) => cluster::run(&arguments),
         Xtask::Test(arguments) => test::run(&arguments),

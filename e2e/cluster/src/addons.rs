@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::binaries::{self, Binaries};
@@ -76,28 +77,25 @@ fn tagged(name: &str, version: &str) -> String {
     format!("wickr.local/{name}:{}", version.trim_start_matches('v'))
 }
 
-fn labels(title: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([("org.opencontainers.image.title".to_owned(), title.to_owned())])
-}
-
 /// A statically linked program and nothing else.
 fn single(name: &str, program: &Path) -> Result<PathBuf> {
     let entries = vec![Entry::program("/program", program), Entry::folder("/tmp", 0o1777)];
-    let image = Image {
-        name,
-        base: Base::Empty,
-        entries,
-        entrypoint: &["/program"],
-        user: USER,
-        labels: labels(name),
-    };
-    image.build()
+    image(name, Base::Empty, entries, "/program", USER).build()
 }
 
 /// Runs as root, because the provisioner's helper makes folders on the node with it.
 fn busybox() -> Result<PathBuf> {
-    let (entries, entrypoint) = (Vec::new(), ["/bin/sh"].as_slice());
-    let image =
-        Image { name: BUSYBOX, base: Base::Busybox, entries, entrypoint, user: 0, labels: labels("busybox") };
-    image.build()
+    image(BUSYBOX, Base::Busybox, Vec::new(), "/bin/sh", 0).build()
+}
+
+fn image(name: &str, base: Base, entries: Vec<Entry>, program: &str, user: u32) -> Image {
+    Image {
+        name: name.to_owned(),
+        base,
+        entries,
+        entrypoint: vec![program.to_owned()],
+        user,
+        labels: BTreeMap::from([("org.opencontainers.image.title".to_owned(), name.to_owned())]),
+        created: Timestamp::UNIX_EPOCH,
+    }
 }

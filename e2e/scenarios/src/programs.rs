@@ -1,20 +1,20 @@
-//! Our own programs, built for images and for people, and the two images made of them. Release builds;
-//! with `WICKR_PROGRAMS=debug` in the environment debug builds, for whoever is changing them.
+//! Our own programs, built for images and for people. The services are the release builds that `cargo xtask images`
+//! makes images of; with `WICKR_PROGRAMS=debug` in the environment debug builds, for whoever is changing them.
+//! People's two programs are debug builds: tests have them built already, and nothing is measured with them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use aws_lc_rs::digest::{SHA256, digest};
-use wickr_cluster::image;
-
-use crate::samples::repository;
+use wickr_images::image::Base;
+use wickr_images::{SERVICES, Tree, digest};
 
 /// Where the built programs are.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    folder: PathBuf,
+    tree: Tree,
+    services: PathBuf,
+    people: PathBuf,
 }
 
 /// An image archive and the name that pods ask for.
@@ -28,56 +28,54 @@ pub struct Built {
     pub archive: PathBuf,
 }
 
-const PACKAGES: [&str; 4] = ["wickr-operator", "wickr-server", "wickr-cli", "wickr-operator-plugin"];
-
-const IMAGES: [(&str, &str); 2] = [
-    ("wickr-operator", "Reconciles networks and identity providers"),
-    ("wickr-server", "Relay and sign-in of a network"),
-];
+/// Package and program.
+const PEOPLE: [(&str, &str); 2] = [("wickr-cli", "wickr"), ("wickr-operator-plugin", "kubectl-wickr")];
 
 impl Programs {
     /// Builds what is not up to date.
     pub fn build() -> Result<Self> {
+        let tree = Tree::here()?;
+        let mut programs = PEOPLE.to_vec();
+        let people = tree.target.join("debug");
+        let services = if std::env::var_os("WICKR_PROGRAMS").is_some_and(|profile| profile == "debug") {
+            programs.extend(SERVICES.map(|service| (service.name, service.name)));
+            people.clone()
+        } else {
+            tree.build()?
+        };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let debug = std::env::var_os("WICKR_PROGRAMS").is_some_and(|profile| profile == "debug");
         let status = Command::new(cargo)
-            .args(["build", "--quiet"])
-            .args((!debug).then_some("--release"))
-            .args(PACKAGES.iter().flat_map(|package| ["-p", package]))
-            .current_dir(repository())
+            .args(["build", "--quiet", "--locked"])
+            .args(programs.iter().flat_map(|(package, program)| ["--package", package, "--bin", program]))
+            .current_dir(&tree.source)
             .status()
             .context("starting cargo")?;
         if !status.success() {
-            bail!("building the release programs failed: run `cargo build --release` to see why");
+            bail!("building our programs failed: run `cargo build` to see why");
         }
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-        Ok(Self { folder: target.join(if debug { "debug" } else { "release" }) })
+        Ok(Self { tree, services, people })
     }
 
-    /// The path of one program.
+    /// The path of one of people's programs.
     pub fn path(&self, program: &str) -> PathBuf {
-        self.folder.join(program)
+        self.people.join(program)
     }
 
     /// The images, built unless the cache has them with the same contents.
     pub fn images(&self) -> Result<Vec<Built>> {
-        IMAGES
+        let (base, commit) = (Base::here(), self.tree.commit()?);
+        SERVICES
             .iter()
-            .map(|(program, description)| {
-                let path = self.path(program);
+            .map(|service| {
+                let path = self.services.join(service.name);
                 let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-                let digest = hex::encode(digest(&SHA256, &bytes));
-                let name = format!("wickr.local/{program}:{}", &digest[..12]);
-                let labels = BTreeMap::from([
-                    ("org.opencontainers.image.title".to_owned(), (*program).to_owned()),
-                    ("org.opencontainers.image.description".to_owned(), (*description).to_owned()),
-                    ("org.opencontainers.image.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-                    ("org.opencontainers.image.licenses".to_owned(), "Apache-2.0".to_owned()),
-                ]);
-                let archive =
-                    image::build(&name, &path, &labels).with_context(|| format!("building image {name}"))?;
-                Ok(Built { program, name, archive })
+                let tag = digest::short(&bytes);
+                let name = format!("wickr.local/{}:{}", service.name, &tag[..12]);
+                let archive = service
+                    .image(&name, base, &path, &commit)
+                    .build()
+                    .with_context(|| format!("building image {name}"))?;
+                Ok(Built { program: service.name, name, archive })
             })
             .collect()
     }

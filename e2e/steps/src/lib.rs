@@ -3,6 +3,7 @@
 
 mod cache;
 pub mod command;
+pub mod lock;
 pub mod packages;
 pub mod progress;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// Waits for the lock and holds it until the file is dropped.
-pub(crate) fn hold(path: &Path) -> Result<File> {
+pub fn hold(path: &Path) -> Result<File> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
     }

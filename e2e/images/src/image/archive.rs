@@ -8,15 +8,26 @@ use super::Image;
 use super::layer::Layer;
 use crate::digest;
 
+/// An image in one file.
+#[derive(Debug)]
+pub struct Archive {
+    /// The tar.
+    pub bytes: Vec<u8>,
+    /// `sha256:...` of the manifest: what a registry knows the image by.
+    pub digest: String,
+    /// What a node downloads: manifest, configuration and compressed layers, in bytes.
+    pub size: usize,
+}
+
 /// Packs an image of these layers, lowest first.
-pub(super) fn of(image: &Image, layers: &[&Layer]) -> Result<Vec<u8>> {
+pub(super) fn of(image: &Image, layers: &[&Layer]) -> Result<Archive> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
     };
     let config = json!({
-        "created": "1970-01-01T00:00:00Z",
+        "created": image.created.to_string(),
         "architecture": architecture,
         "os": "linux",
         "config": {
@@ -49,10 +60,13 @@ pub(super) fn of(image: &Image, layers: &[&Layer]) -> Result<Vec<u8>> {
     add(&mut tar, "index.json", index.as_bytes())?;
     let blobs =
         layers.iter().map(|layer| layer.bytes.as_slice()).chain([config.as_bytes(), manifest.as_bytes()]);
+    let mut size = 0;
     for blob in blobs {
+        size += blob.len();
         add(&mut tar, &format!("blobs/sha256/{}", digest::sha256(blob)), blob)?;
     }
-    tar.into_inner().context("packing an image")
+    let bytes = tar.into_inner().context("packing an image")?;
+    Ok(Archive { bytes, digest: named(&digest::sha256(manifest.as_bytes())), size })
 }
 
 fn descriptor(media_type: &str, bytes: &[u8]) -> Value {

@@ -3,12 +3,12 @@
 use aws_lc_rs::digest::{SHA256, digest};
 
 /// All 64 digits.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
 }
 
 /// The first 16 digits: enough to name a file by its content.
-pub(crate) fn short(bytes: &[u8]) -> String {
+pub fn short(bytes: &[u8]) -> String {
     let mut digits = sha256(bytes);
     digits.truncate(16);
     digits
