@@ -44,7 +44,7 @@ pub fn make(service: Service, base: Base, tree: &Tree, programs: &Path, out: &Pa
     let archive = image.pack()?;
     ensure!(
         archive.size <= service.limit,
-        "the image {name} has {} bytes, {} more than it may (docs/performance.md)",
+        "the image {name} has {} bytes, {} more than it may (docs/images.md)",
         archive.size,
         archive.size - service.limit
     );

@@ -1,4 +1,4 @@
-//! The services' two images: the program in each, and how large it may become (docs/performance.md).
+//! The services' two images: the program in each, and how large it may become (docs/images.md).
 
 use std::collections::BTreeMap;
 use std::path::Path;
