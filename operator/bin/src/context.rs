@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use wickr_base::{Clock, Rng};
 use wickr_operator_core::Env;
-use wickr_operator_kube::{Cache, Poller, View};
+use wickr_operator_kube::{Cache, Poller, Unmet, View};
 
 use crate::services::{Contacts, Rehearsals, Services};
 
@@ -27,6 +27,8 @@ pub struct Context {
     pub poller: Poller<Services>,
     /// Rehearsals that run beside the passes.
     pub rehearsals: Rehearsals,
+    /// Conditions that are not as they should be, counted.
+    pub unmet: Unmet,
 }
 
 impl Context {

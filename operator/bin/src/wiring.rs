@@ -65,6 +65,7 @@ impl Operator {
             contacts: contacts.clone(),
             poller: poller(contacts, &cache, &clock, &networks, &providers, &metrics),
             rehearsals: rehearsals(&clock, &providers),
+            unmet: metrics.unmet(),
         });
         let hands = |name: &str| {
             let writer = Writer::new(client.clone(), cache.clone(), name, metrics.requests());

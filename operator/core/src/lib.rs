@@ -22,6 +22,7 @@ mod owned;
 mod put;
 mod reads;
 mod role;
+mod unmet;
 
 pub mod drift;
 pub mod generate;
@@ -48,6 +49,7 @@ pub use owned::{EachKind, KindRow, NetworkResources, OwnedKind, Wanted};
 pub use put::{Put, Target};
 pub use reads::{By, OWNED_VERBS, READS, ReadRow, all as all_reads};
 pub use role::{ADMIN_PORT, METRICS_PORT, PUBLIC_PORT, Role};
+pub use unmet::unmet;
 
 /// Field manager of what a network owns; its status is written by the same name with `-status`.
 pub const NETWORK_MANAGER: &str = "wickr-network";

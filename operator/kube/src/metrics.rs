@@ -3,7 +3,7 @@
 use prometheus::{GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 use wickr_telemetry::{MetricsError, Unit};
 
-use crate::Class;
+use crate::{Class, Unmet};
 
 /// Counters of one process.
 #[derive(Clone, Debug)]
@@ -16,6 +16,7 @@ pub struct Metrics {
     depth: GaugeVec,
     requests: Requests,
     polls: Polls,
+    unmet: Unmet,
 }
 
 /// Requests that were sent to the API server, by verb. Cheap to clone.
@@ -103,6 +104,7 @@ impl Metrics {
             )?,
             requests: Requests(requests),
             polls: Polls::new(telemetry)?,
+            unmet: Unmet::new(telemetry)?,
         })
     }
 
@@ -114,6 +116,11 @@ impl Metrics {
     /// The counters of the poller.
     pub fn polls(&self) -> Polls {
         self.polls.clone()
+    }
+
+    /// The conditions that are not as they should be.
+    pub fn unmet(&self) -> Unmet {
+        self.unmet.clone()
     }
 
     /// Starts every series of `controller` at zero, so that a first failure is seen as a change.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kube::core::ApiResource;
 use wickr_operator_api::v1alpha1::IdentityProvider;
-use wickr_operator_core::Poll;
 use wickr_operator_core::provider::{ProviderOutcome as Ended, ProviderSeen};
+use wickr_operator_core::{Poll, unmet};
 use wickr_operator_kube::{Controller, Key, Live, Outcome, View, Writer};
 
 use super::{Gathered, apply, build, gather, plan, report, validate};
@@ -36,6 +36,7 @@ impl Controller for ProviderController {
             Ok(Some(live)) => live,
             Ok(None) => {
                 self.context.rehearsals.forget(key);
+                self.context.unmet.forget(NAME, key);
                 return Outcome::Gone;
             }
             Err(failure) => return failure.into(),
@@ -82,6 +83,8 @@ impl ProviderController {
             Outcome::Holding { reasons, recheck: plan.recheck }
         };
         if stands_until_asked(&self.context, provider, &gathered) {
+            let standing = provider.status.as_ref().map_or(&[][..], |status| &status.conditions);
+            self.context.unmet.tell(NAME, &key, unmet(standing));
             return next;
         }
         let ended = Ended::Planned { valid: &valid, request: &request, plan: &plan };

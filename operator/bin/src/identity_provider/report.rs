@@ -2,6 +2,7 @@
 
 use wickr_operator_api::v1alpha1::IdentityProvider;
 use wickr_operator_core::provider::{self, ProviderOutcome, ProviderSeen};
+use wickr_operator_core::unmet;
 use wickr_operator_kube::{Failure, Live, ObjectName, Writer};
 
 use crate::context::Context;
@@ -19,6 +20,7 @@ pub(super) async fn report(
 ) -> Result<(), Failure> {
     let now = context.clock.now();
     let status = provider::report(provider, seen, outcome, now);
+    context.unmet.tell(super::NAME, &live.key(), unmet(&status.conditions));
     let value = serde_json::to_value(&status).map_err(|source| Failure::Unreadable {
         object: ObjectName::new(live.resource(), live.key()),
         source,

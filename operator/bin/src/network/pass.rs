@@ -173,6 +173,7 @@ impl NetworkController {
     fn gone(&self, key: &Key) -> Outcome {
         self.context.poller.forget(key);
         self.context.contacts.forget(key);
+        self.context.unmet.forget(NAME, key);
         Outcome::Gone
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
 use wickr_operator_core::network::{self, Outcome, condition};
-use wickr_operator_core::{EventReason, EventWanted, find_condition};
+use wickr_operator_core::{EventReason, EventWanted, find_condition, unmet};
 use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Reported, Writer};
 
 use super::Gathered;
@@ -31,9 +31,12 @@ pub(super) async fn report(
     if let Some(gathered) = gathered {
         ask_from_now_on(context, live, &status, gathered);
         if stands_until_asked(context, live, network, gathered, outcome) {
+            let standing = network.status.as_ref().map_or(&[][..], |status| &status.conditions);
+            context.unmet.tell(super::NAME, &live.key(), unmet(standing));
             return Ok(());
         }
     }
+    context.unmet.tell(super::NAME, &live.key(), unmet(&status.conditions));
     let value = serde_json::to_value(&status).map_err(|source| Failure::Unreadable {
         object: ObjectName::new(live.resource(), live.key()),
         source,
