@@ -12,6 +12,7 @@ mod drive;
 mod events;
 mod failure;
 mod kept;
+pub mod lease;
 mod metrics;
 mod object;
 mod poller;
