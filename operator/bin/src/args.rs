@@ -44,7 +44,10 @@ pub struct Args {
     /// Where /livez, /readyz and /metrics are served, plain.
     #[arg(long, env = "WICKR_LISTEN", default_value = "0.0.0.0:9090")]
     pub listen: SocketAddr,
-    /// The name that stands in events; the pod's.
+    /// Name of the lease, in the operator's namespace, by which one of several replicas acts.
+    #[arg(long, env = "WICKR_LEASE", default_value = "wickr-operator")]
+    pub lease: String,
+    /// The name that stands in events and in the lease; the pod's.
     #[arg(long, env = "WICKR_INSTANCE", default_value = "wickr-operator")]
     pub instance: String,
     /// How a log line looks.

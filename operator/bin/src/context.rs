@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 use wickr_base::{Clock, Rng};
 use wickr_operator_core::Env;
+use wickr_operator_kube::lease::Lead;
 use wickr_operator_kube::{Cache, Poller, Unmet, View};
 
 use crate::services::{Contacts, Rehearsals, Services};
@@ -21,6 +22,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for keys.
     pub rng: Arc<dyn Rng>,
+    /// Whether this process may act now.
+    pub lead: Lead,
     /// How services of each network are reached.
     pub contacts: Arc<Contacts>,
     /// What services said last.

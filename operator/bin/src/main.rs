@@ -11,11 +11,14 @@ use wickr_base::{SystemClock, SystemRng};
 use wickr_operator::args::{Args, LogFormat};
 use wickr_operator::plain;
 use wickr_operator::wiring::{Operator, Parts};
-use wickr_operator_kube::{LASTS, Metrics};
+use wickr_operator_kube::lease::Keeper;
+use wickr_operator_kube::{Key, LASTS, Metrics};
 use wickr_service::Shutdown;
 
 /// How long a request of a pass may be silent.
 const REQUEST: Duration = Duration::from_secs(15);
+/// How long giving the lease back may take: the other replica waits for no more than it would for a dead one.
+const GIVE_BACK: Duration = Duration::from_secs(3);
 /// How long a watch may be, or the list that it begins with: longer than one lasts.
 const WATCH: Duration = LASTS.saturating_add(Duration::from_secs(10));
 
@@ -49,24 +52,37 @@ async fn run(args: Args) -> Result<()> {
         (config.read_timeout, config.write_timeout) = (Some(time), Some(REQUEST));
         config
     };
+    let client = Client::try_from(within(REQUEST)).context("making a client")?;
+    let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SystemRng));
+    let metrics = Metrics::new(&telemetry)?;
+    let lease = Key::new(args.operator_namespace.as_str(), args.lease.as_str());
+    let mut keeper =
+        Keeper::new(client.clone(), lease, &args.instance, clock.clone(), rng.as_ref(), metrics.requests());
     let operator = Operator::new(Parts {
-        client: Client::try_from(within(REQUEST)).context("making a client")?,
+        client,
         watching: Client::try_from(within(WATCH)).context("making a client for watches")?,
         env: args.env(),
         namespaces: args.namespaces(),
         instance: args.instance.clone(),
-        clock: Arc::new(SystemClock::new()),
-        rng: Arc::new(SystemRng),
-        metrics: Metrics::new(&telemetry)?,
+        clock,
+        rng,
+        metrics,
+        lead: keeper.lead(),
     });
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("listening on {}", args.listen))?;
-    let cache = operator.context.cache.clone();
-    let plain = tokio::spawn(plain::serve(listener, cache, telemetry, shutdown.closed()));
+    let context = operator.context.clone();
+    let plain = tokio::spawn(plain::serve(listener, context, telemetry, shutdown.closed()));
     tracing::info!(listen = %args.listen, workers = args.workers, "the operator runs");
+    // Every replica watches and serves; the one that holds the lease acts.
     tokio::select! {
         () = operator.run(usize::from(args.workers)) => {}
+        () = keeper.run() => {}
         () = shutdown.draining() => tracing::info!("the operator stops"),
+    }
+    // After the last pass; the other replica acts at once.
+    if tokio::time::timeout(GIVE_BACK, keeper.give_back()).await.is_err() {
+        tracing::warn!("the lease could not be given back: the other replica takes it when it has run out");
     }
     shutdown.close();
     plain.await.context("waiting for the plain port")?.context("serving the plain port")

@@ -1,5 +1,6 @@
 //! The plain port: is it alive, are its caches filled and why not, its numbers. No object's name in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,8 +11,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::net::TcpListener;
-use wickr_operator_kube::{Cache, Standing};
+use wickr_operator_kube::Standing;
 use wickr_telemetry::Metrics;
+
+use crate::context::Context;
 
 /// How long a request may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,13 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Serves until `stop`.
 pub async fn serve(
     listener: TcpListener,
-    cache: Cache,
+    context: Arc<Context>,
     metrics: Metrics,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/livez", get(alive))
-        .route("/readyz", get(ready).with_state(cache))
+        .route("/readyz", get(ready).with_state(context))
         .route("/metrics", get(numbers).with_state(metrics));
     axum::serve(listener, routes).with_graceful_shutdown(stop).await
 }
@@ -38,16 +41,19 @@ async fn alive() -> Response {
     }
 }
 
-/// Ready means that every watch has listed; one gate each, with the API server's answer when it failed.
-async fn ready(State(cache): State<Cache>) -> Response {
-    let standings = cache.standings();
-    let ready = !standings.is_empty() && standings.iter().all(|(_, standing)| *standing == Standing::Synced);
+/// Ready means that every watch has listed and the lease is known, whoever holds it: a replica that stands by is ready.
+/// One gate each, with the API server's answer when it failed.
+async fn ready(State(context): State<Arc<Context>>) -> Response {
+    let mut standings = context.cache.standings();
+    let listed = !standings.is_empty();
+    standings.push(("lease".to_owned(), context.lead.standing()));
+    let ready = listed && standings.iter().all(|(_, standing)| *standing == Standing::Synced);
     let gates: Vec<_> = standings
         .into_iter()
         .map(|(name, standing)| match standing {
             Standing::Synced => json!({"name": name, "open": true}),
             Standing::Starting => {
-                json!({"name": name, "open": false, "detail": "the first list is not in yet"})
+                json!({"name": name, "open": false, "detail": "there was no answer yet"})
             }
             Standing::Failing { reason, .. } => json!({"name": name, "open": false, "detail": reason}),
         })

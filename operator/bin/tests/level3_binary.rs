@@ -50,6 +50,13 @@ fn the_operator_becomes_ready_counts_and_stops_when_told() {
     for definition in wickr_operator_api::crds() {
         api.apply(&serde_json::to_string(&definition).unwrap()).unwrap();
     }
+    // Nobody can lead where the lease can't be made.
+    let without = shows(address, "/readyz", "wickr-system").unwrap();
+    assert!(
+        without.contains("503") && without.contains("keeping Lease wickr-system/wickr-operator"),
+        "{without}"
+    );
+    api.apply(r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "wickr-system"}}"#).unwrap();
     shows(address, "/readyz", "\"ready\":true").unwrap();
     assert!(get(address, "/livez").unwrap().contains("alive"));
     let numbers = get(address, "/metrics").unwrap();

@@ -94,8 +94,14 @@ impl Driver {
         Self { queue, backoffs, clock, rng, metrics, holding: Mutex::default(), refused: Mutex::default() }
     }
 
-    /// Passes over objects, at most `workers` at once and never two over the same; ends only when dropped.
-    pub async fn run<C: Controller>(self: Arc<Self>, controller: Arc<C>, workers: usize) {
+    /// Passes over objects, at most `workers` at once and never two over the same, until `end`; passes that run then are
+    /// given up where they wait.
+    pub async fn run<C: Controller>(
+        self: Arc<Self>,
+        controller: Arc<C>,
+        workers: usize,
+        end: impl Future<Output = ()>,
+    ) {
         self.metrics.declare(controller.name());
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..workers.max(1) {
@@ -106,7 +112,8 @@ impl Driver {
                 }
             });
         }
-        while all.join_next().await.is_some() {}
+        end.await;
+        all.shutdown().await;
     }
 
     /// One pass over the next object, and what follows.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wickr_base::{Clock, UnixMillis};
 
-use crate::{Failure, Live, ObjectName, Requests};
+use crate::{Failure, Fence, Live, ObjectName, Requests};
 
 /// How long an event stays one series.
 const SERIES: Duration = Duration::from_mins(10);
@@ -40,6 +40,7 @@ pub struct Events {
     instance: String,
     clock: Arc<dyn Clock>,
     requests: Requests,
+    fence: Option<Fence>,
     sent: Mutex<HashMap<(String, Happening), Series>>,
 }
 
@@ -67,11 +68,22 @@ impl Events {
         requests: Requests,
     ) -> Self {
         let controller = format!("wickr.dev/{controller}");
-        Self { client, controller, instance: instance.to_owned(), clock, requests, sent: Mutex::default() }
+        let instance = instance.to_owned();
+        Self { client, controller, instance, clock, requests, fence: None, sent: Mutex::default() }
+    }
+
+    /// Asks `fence` before each event.
+    #[must_use]
+    pub fn fenced(mut self, fence: Fence) -> Self {
+        self.fence = Some(fence);
+        self
     }
 
     /// Tells it, or counts it when it was told within the last ten minutes.
     pub async fn publish(&self, about: &Live, happening: &Happening) -> Result<(), Failure> {
+        if self.fence.as_ref().is_some_and(|fence| !fence()) {
+            return Err(Failure::Fenced { object: about.name() });
+        }
         let id = (about.uid().to_owned(), happening.clone());
         let now = self.clock.elapsed();
         let known = {

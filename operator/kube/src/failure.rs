@@ -64,6 +64,16 @@ pub enum Failure {
         /// The API server's answer.
         source: Box<kube::Error>,
     },
+    /// Looking at, taking or renewing the lease.
+    #[error("keeping {object}: {}", reason(source))]
+    Lease {
+        /// The lease.
+        object: ObjectName,
+        /// The API verb.
+        verb: &'static str,
+        /// The API server's answer.
+        source: Box<kube::Error>,
+    },
     /// The watch that fills the cache doesn't run.
     #[error("watching {resource}: {reason}")]
     Watch {
@@ -122,7 +132,8 @@ impl Failure {
             | Self::Delete { source, .. }
             | Self::Status { source, .. }
             | Self::Finalize { source, .. }
-            | Self::Event { source, .. } => class_of(source),
+            | Self::Event { source, .. }
+            | Self::Lease { source, .. } => class_of(source),
             Self::Watch { forbidden: true, .. } => Class::Forbidden,
             Self::Watch { forbidden: false, .. } | Self::Fenced { .. } => Class::Transient,
             Self::Occupied { .. } => Class::Refused,
@@ -138,6 +149,7 @@ impl Failure {
             Self::Apply { .. } | Self::Status { .. } | Self::Finalize { .. } => "patch",
             Self::Delete { .. } => "delete",
             Self::Watch { .. } => "list and watch",
+            Self::Lease { verb, .. } => verb,
             Self::Occupied { .. }
             | Self::Fenced { .. }
             | Self::Unreadable { .. }
@@ -156,6 +168,7 @@ impl Failure {
             | Self::Status { object, .. }
             | Self::Finalize { object, .. }
             | Self::Event { object, .. }
+            | Self::Lease { object, .. }
             | Self::Occupied { object }
             | Self::Fenced { object }
             | Self::Unreadable { object, .. } => Some(object),
@@ -169,7 +182,8 @@ impl Failure {
             Self::Lookup { object, .. }
             | Self::Create { object, .. }
             | Self::Apply { object, .. }
-            | Self::Delete { object, .. } => format!("{} {object}", self.verb()),
+            | Self::Delete { object, .. }
+            | Self::Lease { object, .. } => format!("{} {object}", self.verb()),
             Self::Status { object, .. } => format!("patch the status of {object}"),
             Self::Finalize { object, .. } => format!("patch the finalizers of {object}"),
             Self::Event { object, .. } => format!("create an event about {object}"),
@@ -192,7 +206,8 @@ impl Failure {
             | Self::Delete { source, .. }
             | Self::Status { source, .. }
             | Self::Finalize { source, .. }
-            | Self::Event { source, .. } => reason(source),
+            | Self::Event { source, .. }
+            | Self::Lease { source, .. } => reason(source),
             Self::Watch { reason, .. } => reason.clone(),
             Self::Occupied { .. } => "it exists already and is not ours".to_owned(),
             Self::Fenced { .. } => "another operator leads".to_owned(),

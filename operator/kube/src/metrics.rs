@@ -17,6 +17,7 @@ pub struct Metrics {
     requests: Requests,
     polls: Polls,
     unmet: Unmet,
+    leading: IntGauge,
 }
 
 /// Requests that were sent to the API server, by verb. Cheap to clone.
@@ -48,8 +49,9 @@ impl Requests {
     }
 }
 
-/// Verbs as they stand in the metric; `status` is an apply on the status subresource.
-pub const VERBS: &[&str] = &["get", "create", "apply", "patch", "delete", "status", "event"];
+/// Verbs as they stand in the metric; `status` is an apply on the status subresource, `lease` any request about the
+/// operators' own lease.
+pub const VERBS: &[&str] = &["get", "create", "apply", "patch", "delete", "status", "event", "lease"];
 
 impl Metrics {
     /// Declares them all in `telemetry`; fails when a name is taken.
@@ -105,6 +107,11 @@ impl Metrics {
             requests: Requests(requests),
             polls: Polls::new(telemetry)?,
             unmet: Unmet::new(telemetry)?,
+            leading: telemetry.gauge(
+                "leading",
+                Unit::Count,
+                "Whether this replica acts: 1 for the one that does, 0 for those that stand by.",
+            )?,
         })
     }
 
@@ -121,6 +128,16 @@ impl Metrics {
     /// The conditions that are not as they should be.
     pub fn unmet(&self) -> Unmet {
         self.unmet.clone()
+    }
+
+    /// Whether this replica is the one that acts. The one that doesn't has nothing waiting.
+    pub fn leading(&self, leads: bool) {
+        self.leading.set(i64::from(leads));
+        if !leads {
+            for level in [&self.holding, &self.resting, &self.depth] {
+                level.reset();
+            }
+        }
     }
 
     /// Starts every series of `controller` at zero, so that a first failure is seen as a change.

@@ -137,6 +137,12 @@ impl<A: Ask> Poller<A> {
         self.want(owner, &[], false);
     }
 
+    /// Asks nobody any more, and forgets what was heard.
+    pub fn forget_all(&self) {
+        self.inner.entries.lock().clear();
+        self.inner.polls.targets.set(0);
+    }
+
     /// Asks again now, because something was changed there.
     pub fn hurry(&self, owner: &Key, target: &A::Target) {
         if let Some(entry) = self.inner.entries.lock().get_mut(&(owner.clone(), target.clone())) {

@@ -37,15 +37,20 @@ struct State {
 }
 
 impl Queue {
-    /// An empty queue. Nothing leaves it before `open`, so that no pass sees half-filled caches.
+    /// An empty queue, closed: nothing is kept before `open`, so that no pass sees half-filled caches and a replica that
+    /// only stands by gathers nothing. Who opens it adds every object there is.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets keys out.
+    /// Takes keys in and lets them out.
     pub fn open(&self) {
         self.inner.state.lock().open = true;
-        self.inner.changed.notify_one();
+    }
+
+    /// Forgets everything, what runs too: whoever ran it is gone.
+    pub fn close(&self) {
+        *self.inner.state.lock() = State::default();
     }
 
     /// Asks for a pass over `key` as soon as possible.
@@ -87,9 +92,7 @@ impl Queue {
                 let mut state = self.inner.state.lock();
                 let now = Instant::now();
                 state.ripen(now);
-                if state.open
-                    && let Some(key) = state.ready.pop_front()
-                {
+                if let Some(key) = state.ready.pop_front() {
                     state.queued.remove(&key);
                     state.running.insert(key.clone());
                     let more = !state.ready.is_empty();
@@ -134,6 +137,9 @@ impl Queue {
 
 impl State {
     fn enqueue(&mut self, key: Key) {
+        if !self.open {
+            return;
+        }
         if self.running.contains(&key) {
             self.again.insert(key);
         } else if self.queued.insert(key.clone()) {
@@ -143,6 +149,9 @@ impl State {
 
     fn plan(&mut self, key: Key, at: Instant) {
         self.cancel(&key);
+        if !self.open {
+            return;
+        }
         self.later.insert(key.clone(), at);
         self.deadlines.insert((at, key));
     }
@@ -235,11 +244,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_leaves_before_the_caches_are_filled() {
+    async fn a_closed_queue_keeps_nothing_and_who_opens_it_begins_anew() {
         let queue = Queue::new();
         queue.add(key("a"));
-        assert!(is_idle(&queue).await);
+        queue.add_after(key("a"), Duration::from_secs(1));
         queue.open();
+        assert!(tokio::time::timeout(Duration::from_secs(5), queue.next()).await.is_err());
+        queue.add(key("a"));
         assert_eq!(queue.next().await, key("a"));
+        queue.add(key("a"));
+        queue.close();
+        queue.done(&key("a"), Some(Duration::ZERO));
+        queue.open();
+        assert!(is_idle(&queue).await);
+        queue.add(key("a"));
+        assert_eq!(queue.next().await, key("a"), "whoever ran it is gone");
     }
 }

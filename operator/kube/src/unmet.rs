@@ -53,6 +53,12 @@ impl Unmet {
         }
     }
 
+    /// This replica acts no more: whoever does counts them.
+    pub fn forget_all(&self) {
+        self.told.lock().clear();
+        self.gauge.reset();
+    }
+
     fn add(&self, controller: &str, (condition, reason): &Reason, change: f64) {
         self.gauge.with_label_values(&[controller, condition, reason]).add(change);
     }

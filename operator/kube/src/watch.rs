@@ -116,7 +116,7 @@ impl Watches {
 
     /// Runs every stream; ends only when dropped. Failures are noted in the cache; what failed is tried
     /// again, and every object looked at once it runs.
-    pub async fn run(self, client: Client) {
+    pub async fn run(&self, client: Client) {
         let mut declared = Vec::new();
         for stream in &self.streams {
             let everywhere = stream.cluster_scoped || self.namespaces.is_empty();

@@ -25,7 +25,8 @@ fn watched(cluster: &FakeCluster) -> (Cache, Queue) {
         wakes: Arc::new(|live: &Live| vec![Key::new(live.key().namespace, "hq")]),
     };
     watches.add("network", &config_map(), vec![watch], &queue);
-    tokio::spawn(watches.run(cluster.client()));
+    let client = cluster.client();
+    tokio::spawn(async move { watches.run(client).await });
     (cache, queue)
 }
 

@@ -45,7 +45,8 @@ impl Bench {
             wakes: Arc::new(wakes),
         };
         watches.add("network", &config_map(), vec![watch], &self.queue);
-        tokio::spawn(watches.run(self.cluster.client()));
+        let client = self.cluster.client();
+        tokio::spawn(async move { watches.run(client).await });
     }
 
     async fn woken(&self) -> Key {

@@ -15,6 +15,7 @@ use wickr_operator::network;
 use wickr_operator::wiring::{Operator, Parts};
 use wickr_operator_api::v1alpha1::WickrNetwork;
 use wickr_operator_core::network::plan_text;
+use wickr_operator_kube::lease::Lead;
 use wickr_operator_kube::{Key, Metrics, Watch, snapshot};
 
 use crate::cluster::Cluster;
@@ -84,6 +85,7 @@ fn operator(cluster: &Cluster, args: &Args) -> Result<Operator> {
         namespaces: Vec::new(),
         instance: "kubectl-wickr".to_owned(),
         clock: Arc::new(SystemClock::new()),
+        lead: Lead::alone(Arc::new(SystemClock::new())),
         rng: Arc::new(SystemRng),
         metrics: Metrics::new(&wickr_telemetry::Metrics::new("operator"))?,
     }))

@@ -5,4 +5,6 @@ pub mod objects;
 pub mod samples;
 
 #[cfg(feature = "fake-cluster")]
+pub mod clock;
+#[cfg(feature = "fake-cluster")]
 pub mod fake_cluster;

@@ -10,6 +10,9 @@ use crate::context::Context;
 
 /// True when a rehearsal has begun.
 pub(super) fn apply(context: &Arc<Context>, key: &Key, plan: &ProviderPlan, gathered: &Gathered) -> bool {
+    if !context.lead.leads() {
+        return false;
+    }
     let (Some(request), Some(sso)) = (&plan.rehearse, &gathered.sso) else { return false };
     let Some(contact) = context.contacts.get(&sso.network) else { return false };
     let (poller, target) = (context.poller.clone(), sso.clone());

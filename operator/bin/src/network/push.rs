@@ -32,6 +32,9 @@ async fn send(hands: &Hands<'_>, targets: &[Target], body: &[u8], push: &Push) -
     let target = targets.iter().find(of_pod).ok_or("nobody knows its address")?;
     let Question::Status(id) = &target.question else { return Err("it has no admin port".to_owned()) };
     let contact = hands.context.contacts.get(&target.network).ok_or("the network's keys are not there")?;
+    if !hands.context.lead.leads() {
+        return Err("another operator leads".to_owned());
+    }
     let call = Call {
         host: &target.host,
         port: target.port,

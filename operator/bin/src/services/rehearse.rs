@@ -40,6 +40,11 @@ impl Rehearsals {
         self.last.lock().remove(provider);
     }
 
+    /// This replica acts no more: what the next one finds out is not known here.
+    pub fn forget_all(&self) {
+        self.last.lock().clear();
+    }
+
     /// Asks `sso` to rehearse, and comes back at once. `after` runs when there is an answer.
     pub fn begin(
         &self,

@@ -22,6 +22,7 @@ use wickr_operator::kinds::{resource, resource_of};
 use wickr_operator::wiring::{Operator, Parts};
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
 use wickr_operator_core::{NetworkResources, all_reads};
+use wickr_operator_kube::lease::Lead;
 use wickr_operator_kube::{Metrics, VERBS};
 
 /// How long anything may take before it counts as not happening.
@@ -197,6 +198,7 @@ impl Bench {
             namespaces: vec![self.namespace.to_owned()],
             instance: "test".to_owned(),
             clock: Arc::new(SystemClock::new()),
+            lead: Lead::alone(Arc::new(SystemClock::new())),
             rng: Arc::new(SystemRng),
             metrics: metrics.clone(),
         });

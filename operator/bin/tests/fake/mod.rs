@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use kube::Client;
 use serde_json::{Value, json};
 use wickr_base::{Clock, SystemClock, SystemRng};
 use wickr_operator::args::Args;
@@ -14,6 +15,7 @@ use wickr_operator::kinds::network_watches;
 use wickr_operator::network::{self, NetworkController};
 use wickr_operator::tell::Teller;
 use wickr_operator::wiring::{Operator, Parts};
+use wickr_operator_kube::lease::Lead;
 use wickr_operator_kube::{Controller as _, Events, Key, Metrics, Outcome, Writer};
 use wickr_operator_testkit::fake_cluster::FakeCluster;
 
@@ -32,16 +34,23 @@ impl Drop for Bench {
 }
 
 pub fn operator(cluster: &FakeCluster, clock: Arc<dyn Clock>) -> Operator {
-    Operator::new(Parts {
-        client: cluster.client(),
-        watching: cluster.client(),
+    let lead = Lead::alone(clock.clone());
+    Operator::new(parts(cluster.client(), clock, lead))
+}
+
+/// What an operator is made of here.
+pub fn parts(client: Client, clock: Arc<dyn Clock>, lead: Lead) -> Parts {
+    Parts {
+        watching: client.clone(),
+        client,
         env: <Args as clap::Parser>::parse_from(["wickr-operator"]).env(),
         namespaces: Vec::new(),
         instance: "test".to_owned(),
         clock,
         rng: Arc::new(SystemRng),
         metrics: Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap(),
-    })
+        lead,
+    }
 }
 
 /// An operator over a cluster with a default storage class and the network `hq/hq`.

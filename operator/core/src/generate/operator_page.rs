@@ -7,6 +7,7 @@ use crate::event::EventReason;
 use crate::finding::FindingCode;
 use crate::hold::HoldReason;
 use crate::network::{self, KeySlot};
+use crate::own_rights::OWN_RIGHTS;
 use crate::provider;
 use crate::reads::{By, all};
 
@@ -104,5 +105,13 @@ fn rights(out: &mut String) {
             row.verbs.join(", "),
             row.why
         );
+    }
+    out.push_str(
+        "\nIn its own namespace, for itself:\n\n| resource | name | verbs | what for |\n|---|---|---|---|\n",
+    );
+    for right in OWN_RIGHTS {
+        let name = right.name.map_or("any", |(_, name)| name);
+        let resource = format!("{}.{}", right.kind.plural, right.kind.group);
+        let _ = writeln!(out, "| `{resource}` | {name} | {} | {} |", right.verbs.join(", "), right.why);
     }
 }

@@ -14,7 +14,7 @@ pub const RENEW: Duration = Duration::from_secs(2);
 /// How often others look: how late they may be to see that it was given back, or that it ran out.
 pub const LOOK: Duration = Duration::from_secs(1);
 /// How long the API server may take to answer about it.
-pub const ANSWER: Duration = Duration::from_secs(3);
+pub(super) const ANSWER: Duration = Duration::from_secs(3);
 
 /// The longest term of another that is waited for: what is longer was not written by an operator.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -95,8 +95,8 @@ pub fn decide(me: &str, seen: Option<&Seen>, memory: &Memory, now: Duration) -> 
     };
     let Some(holder) = &seen.holder else { return Step::Take };
     if holder == me {
-        return match memory.sent {
-            Some(sent) if now < sent + RENEW => Step::Wait(sent + RENEW - now),
+        return match memory.sent.map(|sent| (sent + RENEW).saturating_sub(now)) {
+            Some(left) if !left.is_zero() => Step::Wait(left),
             Some(_) | None => Step::Renew,
         };
     }

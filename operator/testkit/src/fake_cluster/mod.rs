@@ -10,8 +10,10 @@ mod path;
 mod serve;
 mod strike;
 mod watch;
+mod wire;
 
 pub use fault::Fault;
 pub use objects::Wrote;
 pub use serve::FakeCluster;
 pub use strike::Hit;
+pub use wire::Wire;

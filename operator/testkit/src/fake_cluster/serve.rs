@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
-use http::{Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body as RequestBody;
@@ -39,8 +39,39 @@ impl FakeCluster {
 
     /// A client of it.
     pub fn client(&self) -> Client {
-        let state = self.state.clone();
-        Client::new(tower::service_fn(move |request| serve(state.clone(), request)), "default")
+        let cluster = self.clone();
+        let serve = move |request| {
+            let cluster = cluster.clone();
+            async move { cluster.serve(request).await }
+        };
+        Client::new(tower::service_fn(serve), "default")
+    }
+
+    /// Answers a request, or breaks its connection.
+    pub(super) async fn serve(&self, request: Request<RequestBody>) -> io::Result<Response<Body>> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let Some(address) = Address::read(&parts.uri) else {
+            return Ok(refuse(404, "NotFound", "404 page not found"));
+        };
+        let Some(verb) = verb_of(&parts.method, &parts.headers, &address) else {
+            return Ok(refuse(405, "MethodNotAllowed", "no such verb"));
+        };
+        let mut state = self.state.lock();
+        let hit = state.strikes.count(|| format!("{verb} {}", address.whole()));
+        match hit {
+            Some(Hit::Expired) if verb == "watch" => return Ok(expired()),
+            Some(hit) if let Some(code) = hit.code() => {
+                return Ok(refuse(code, reason(code), &format!("struck with {code} for the test")));
+            }
+            _ => {}
+        }
+        let answer = hit.is_none_or(Hit::is_done).then(|| state.answer(verb, &address, &body));
+        match (hit.and_then(Hit::error), answer) {
+            (None, Some(answer)) => Ok(answer),
+            (error, _) => Err(error.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())),
+        }
     }
 
     /// Answers with an error what `fault` describes, from now on.
@@ -159,38 +190,20 @@ fn name_of(object: &Value) -> String {
     format!("{} {namespace}{slash}{}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
-async fn serve(state: Arc<Mutex<State>>, request: Request<RequestBody>) -> io::Result<Response<Body>> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let Some(address) = Address::read(&parts.uri) else {
-        return Ok(refuse(404, "NotFound", "404 page not found"));
-    };
-    let kind = parts.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let verb = match (parts.method.as_str(), kind) {
+/// What a request does, as tests name it.
+pub(super) fn verb_of(method: &Method, headers: &HeaderMap, address: &Address) -> Option<&'static str> {
+    let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Some(match (method.as_str(), kind) {
         ("GET", _) if address.query("watch") == "true" => "watch",
         ("GET", _) if address.name.is_empty() => "list",
         ("GET", _) => "get",
         ("POST", _) => "create",
+        ("PUT", _) => "update",
         ("PATCH", "application/apply-patch+yaml") => "apply",
         ("PATCH", _) => "patch",
         ("DELETE", _) => "delete",
-        _ => return Ok(refuse(405, "MethodNotAllowed", "no such verb")),
-    };
-    let mut state = state.lock();
-    let hit = state.strikes.count(|| format!("{verb} {}", address.whole()));
-    match hit {
-        Some(Hit::Expired) if verb == "watch" => return Ok(expired()),
-        Some(hit) if let Some(code) = hit.code() => {
-            return Ok(refuse(code, reason(code), &format!("struck with {code} for the test")));
-        }
-        _ => {}
-    }
-    let answer = hit.is_none_or(Hit::is_done).then(|| state.answer(verb, &address, &body));
-    match (hit.and_then(Hit::error), answer) {
-        (None, Some(answer)) => Ok(answer),
-        (error, _) => Err(error.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())),
-    }
+        _ => return None,
+    })
 }
 
 impl State {
@@ -218,6 +231,7 @@ impl State {
             }
             "create" => self.create(address, body),
             "delete" => self.delete(address, body),
+            "update" => self.update(address, body),
             _ => self.patch(verb, address, body),
         }
     }
@@ -254,6 +268,23 @@ impl State {
         let made = self.store(&place, object);
         self.wrote("create", &made, "");
         answer(201, &made)
+    }
+
+    /// Puts a whole object in the place of the one that is there; ownership of its fields isn't kept.
+    fn update(&mut self, address: &Address, body: &Value) -> Response<Body> {
+        let mut body = body.clone();
+        self.with(address, move |state, place, before| {
+            let seen = &body["metadata"]["resourceVersion"];
+            if !seen.is_null() && *seen != before["metadata"]["resourceVersion"] {
+                return refuse(409, "Conflict", "the object has been modified");
+            }
+            for kept in ["uid", "namespace", "creationTimestamp", "generation", "managedFields"] {
+                body["metadata"][kept] = before["metadata"][kept].clone();
+            }
+            let stored = state.store(&place, body);
+            state.wrote("update", &stored, "");
+            answer(200, &stored)
+        })
     }
 
     fn patch(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
