@@ -107,7 +107,7 @@ impl<'a> Cast<'a> {
     pub fn scrape(&self) -> Result<String> {
         let prometheus = Monitoring::start(&self.suite.kubernetes, &[NETWORK.namespace, SYSTEM])?;
         let scraped = "count(up{namespace=~\"hq|wickr-system\"} == 1)";
-        let up = prometheus.until(scraped, Duration::from_secs(30), |up| up >= 3.0)?;
+        let up = prometheus.until(scraped, Duration::from_secs(30), |up| up >= 4.0)?;
         let messages = prometheus.until("sum(wickr_relay_messages_total)", SOON, |count| count >= 1.0)?;
         Ok(format!("{up} pods scraped, wickr_relay_messages_total = {messages} since the crash"))
     }

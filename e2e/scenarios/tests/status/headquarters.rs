@@ -96,8 +96,7 @@ impl Headquarters<'_> {
         self.kubernetes().run(&["rollout", "restart", "-n", SYSTEM, deployment])?;
         self.kubernetes().run(&["rollout", "status", "-n", SYSTEM, deployment, "--timeout=60s"])?;
         until("passes over network and provider after all services were asked", HEALED, || {
-            // Its Service leads to the new pod a little later.
-            let metrics = self.metrics().unwrap_or_default();
+            let metrics = self.metrics_of_the_leader()?.unwrap_or_default();
             let counted = |name: &str, labels: &str| sum(&metrics, name, labels) >= 2.0;
             let passed = |controller: &str| {
                 counted("wickr_operator_reconciles_total", &format!("controller=\"{controller}\""))
@@ -126,10 +125,19 @@ impl Headquarters<'_> {
         Ok(all.iter().map(entry).collect())
     }
 
-    fn metrics(&self) -> Result<String> {
-        let path =
-            format!("/api/v1/namespaces/{SYSTEM}/services/wickr-operator-metrics:metrics/proxy/metrics");
-        self.kubernetes().run(&["get", "--raw", &path])
+    /// Of the replica that acts; `None` while none does.
+    fn metrics_of_the_leader(&self) -> Result<Option<String>> {
+        let pods = self.kubernetes().list(SYSTEM, "pods")?;
+        for pod in pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()) {
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{name}:9090/proxy/metrics");
+            // One that begins or ends has none.
+            let Ok(metrics) = self.kubernetes().run(&["get", "--raw", &path]) else { continue };
+            if sum(&metrics, "wickr_operator_leading", "") > 0.0 {
+                return Ok(Some(metrics));
+            }
+        }
+        Ok(None)
     }
 
     fn wrong_specs(&self) -> Result<()> {
