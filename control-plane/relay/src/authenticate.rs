@@ -43,6 +43,7 @@ impl Session {
         *self.shared.session.lock() = Some((who.clone(), session));
         if self.who.is_none() {
             self.relay.meters.devices.inc();
+            self.used = self.relay.limits.of(who.device);
             self.relay.live.claim(who.device, &self.shared);
         }
         // A revocation that came in between has not seen this connection.

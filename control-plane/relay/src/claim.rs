@@ -1,6 +1,6 @@
-//! Taking key packages of others, within limits: each claim uses up what can be used once.
+//! Taking key packages of others, within limits: each claim uses up what can be used once. Who takes too many of one
+//! person gets the last-resort package, so that the others are left for somebody else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use wickr_base::UserId;
@@ -8,7 +8,8 @@ use wickr_store::queue::{Operation, Outcome};
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{ClaimKeyPackages, ClaimedPackage, KeyPackages, reply};
 
-use crate::outbox::Connection;
+use crate::limits::Allowance;
+use crate::outbox::Who;
 use crate::refusal::Refusal;
 use crate::relay::Relay;
 
@@ -18,35 +19,11 @@ const MAX_USERS: usize = 100;
 /// A package must live at least so long, or its joiner might come too late.
 const LIVES: Duration = Duration::from_hours(24);
 
-/// People whose packages one connection may claim: so many at once, and one more every so many milliseconds.
-const BURST: u64 = 600;
-const REFILL_MS: u64 = 500;
-
-/// How much of its allowance a connection has used; leaks away with time.
-#[derive(Default)]
-pub(crate) struct Allowance {
-    used: u64,
-    at: u64,
-}
-
-impl Allowance {
-    /// Uses `wanted` at `now` (monotonic milliseconds), or says no.
-    pub(crate) fn spend(&mut self, wanted: u64, now: u64) -> bool {
-        let back = now.saturating_sub(self.at) / REFILL_MS;
-        self.used = self.used.saturating_sub(back);
-        self.at = if self.used == 0 { now } else { self.at + back * REFILL_MS };
-        let allowed = self.used + wanted <= BURST;
-        if allowed {
-            self.used += wanted;
-        }
-        allowed
-    }
-}
-
 impl Relay {
     pub(crate) async fn claim(
         &self,
-        connection: &Arc<Connection>,
+        used: &Allowance,
+        who: &Who,
         claim: ClaimKeyPackages,
     ) -> Result<reply::Outcome, Refusal> {
         if claim.users.len() > MAX_USERS {
@@ -55,13 +32,12 @@ impl Relay {
         }
         let users: Result<Vec<UserId>, _> = claim.users.iter().map(|user| user.parse()).collect();
         let users = users.map_err(|_| Refusal::malformed("a user id"))?;
-        if !connection.claims.lock().spend(users.len() as u64, self.ticks()) {
-            let detail = "too many key packages claimed in a short time; wait a minute";
-            return Err(Refusal::new(ProblemCode::TooMany, detail));
-        }
-        let asked = users.len();
+        let (asked, elapsed) = (users.len(), self.clock.elapsed());
+        self.limits.claim(used, asked, elapsed)?;
+        let kept = self.limits.kept(who.user, &users, elapsed);
+        self.meters.packages_kept.inc_by(kept.len() as u64);
         let live_at = self.now().plus(LIVES);
-        let Outcome::Claimed(claimed) = self.ask(Operation::Claim { users, live_at }).await? else {
+        let Outcome::Claimed(claimed) = self.ask(Operation::Claim { users, kept, live_at }).await? else {
             return Err(Refusal::internal("claiming key packages"));
         };
         if asked > 0 && claimed.packages.is_empty() {
@@ -77,20 +53,5 @@ impl Relay {
             packages: claimed.packages.into_iter().map(package).collect(),
             without: claimed.without.into_iter().map(|(_, device)| device.to_string()).collect(),
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_allowance_is_used_up_and_comes_back_with_time() {
-        let mut allowance = Allowance::default();
-        assert!(allowance.spend(BURST, 0));
-        assert!(!allowance.spend(1, REFILL_MS - 1));
-        assert!(allowance.spend(1, REFILL_MS));
-        assert!(!allowance.spend(2, 2 * REFILL_MS));
-        assert!(allowance.spend(BURST, REFILL_MS * (BURST + 3)));
     }
 }

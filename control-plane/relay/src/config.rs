@@ -4,6 +4,8 @@ use serde::Deserialize;
 use wickr_policy::ServiceUrl;
 use wickr_service::{Config, KeyFiles};
 
+use crate::limits::RelayLimits;
+
 /// The whole file.
 pub type RelayConfig = Config<RelaySection>;
 
@@ -15,4 +17,7 @@ pub struct RelaySection {
     pub external_sender: KeyFiles,
     /// The admin port of sso, where revocations are heard of.
     pub sso: ServiceUrl,
+    /// How much one device may ask for.
+    #[serde(default)]
+    pub limits: RelayLimits,
 }

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use wickr_service::{Shutdown, refuse};
+use wickr_service::{Shutdown, Stranger, refuse};
 use wickr_wire::{CONNECT_PATH, MAX_FRAME_BYTES, ProblemCode, SUBPROTOCOL};
 
 use crate::connection;
@@ -64,6 +64,7 @@ async fn connect(State(door): State<Door>, mut request: Request) -> Response {
         return refuse(ProblemCode::Malformed, detail).into_response();
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let stranger = request.extensions_mut().remove::<Stranger>();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_TOGETHER)
@@ -74,7 +75,7 @@ async fn connect(State(door): State<Door>, mut request: Request) -> Response {
         let Ok(upgraded) = upgrade.await else { return };
         let stream = Wicket::new(TokioIo::new(upgraded), BEFORE_SIGN_IN);
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-        connection::run(door.relay, socket).await;
+        connection::run(door.relay, socket, stranger).await;
     });
     response
 }

@@ -10,12 +10,14 @@ use prost::Message as _;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::{self, Message};
 use wickr_base::Seq;
+use wickr_service::Stranger;
 use wickr_store::queue::RoomNumber;
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Challenge, ClientFrame, Goodbye as WireGoodbye, client_frame, relay_frame, reply};
 
 use crate::connect::{BEFORE_SIGN_IN, Socket};
 use crate::frames;
+use crate::limits::Allowance;
 use crate::outbox::{Connection, Goodbye, Outgoing, Who};
 use crate::refusal::Refusal;
 use crate::relay::Relay;
@@ -44,8 +46,12 @@ pub(crate) struct Session {
     pub(crate) relay: Arc<Relay>,
     pub(crate) shared: Arc<Connection>,
     pub(crate) socket: Socket,
+    /// Counted against its address until it has signed in.
+    stranger: Option<Stranger>,
     pub(crate) nonce: [u8; 32],
     pub(crate) who: Option<Who>,
+    /// What its device has used of its rates; its own until it is known whose it is.
+    pub(crate) used: Allowance,
     pub(crate) places: HashMap<RoomNumber, Place>,
     pub(crate) names: HashMap<Arc<str>, RoomNumber>,
     /// The last entries of rooms that it left and was sent all of, until the device says that it holds them.
@@ -66,7 +72,7 @@ pub(crate) struct Session {
 /// The connection is over; nothing more can be said.
 pub(crate) struct Over;
 
-pub(crate) async fn run(relay: Arc<Relay>, socket: Socket) {
+pub(crate) async fn run(relay: Arc<Relay>, socket: Socket, stranger: Option<Stranger>) {
     let shared = Connection::new(relay.ticks());
     relay.live.open(&shared);
     let nonce = relay.rng.bytes();
@@ -74,8 +80,10 @@ pub(crate) async fn run(relay: Arc<Relay>, socket: Socket) {
         relay,
         shared,
         socket,
+        stranger,
         nonce,
         who: None,
+        used: Allowance::default(),
         places: HashMap::new(),
         names: HashMap::new(),
         left: HashMap::new(),
@@ -283,14 +291,25 @@ impl Session {
                 if request == 0 { Ok(()) } else { self.done(request).await }
             }
             (Body::Authenticate(proof), _) => {
+                if self.who.is_some()
+                    && let Err(wait) = self.relay.limits.request(&self.used, self.relay.clock.elapsed())
+                {
+                    return self.answer(request, Err(wait.into())).await;
+                }
                 self.authenticate(request, proof).await?;
                 if self.who.is_some() {
                     self.socket.get_mut().open();
+                    if let Some(stranger) = self.stranger.take() {
+                        stranger.is_known();
+                    }
                 }
                 Ok(())
             }
             (Body::Resume(resume), Some(who)) => self.resume(request, resume, &who).await,
             (body, Some(who)) => {
+                if let Err(wait) = self.relay.limits.request(&self.used, self.relay.clock.elapsed()) {
+                    return self.answer(request, Err(wait.into())).await;
+                }
                 self.waiting.push_back((request, body, who));
                 self.begin_rare();
                 Ok(())
@@ -306,8 +325,9 @@ impl Session {
             let Ok(turn) = Arc::clone(&self.rare).try_acquire_owned() else { return };
             let Some((request, body, who)) = self.waiting.pop_front() else { return };
             let (relay, shared) = (Arc::clone(&self.relay), Arc::clone(&self.shared));
+            let used = Arc::clone(&self.used);
             tokio::spawn(async move {
-                let answer = match relay.rare(&shared, &who, body).await {
+                let answer = match relay.rare(&shared, &used, &who, body).await {
                     Ok(outcome) => frames::answer(request, outcome),
                     Err(refusal) => {
                         relay.meters.refuse(&refusal);

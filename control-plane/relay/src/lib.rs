@@ -27,6 +27,7 @@ mod fetch;
 mod frames;
 mod handshake;
 mod key_packages;
+mod limits;
 mod live;
 mod meters;
 mod outbox;
@@ -50,5 +51,8 @@ mod wicket;
 pub use backup::{BackupError, backup_running};
 pub use config::{RelayConfig, RelaySection};
 pub use feed::{ChangeFeed, FeedError};
+pub use limits::RelayLimits;
+#[cfg(feature = "testing")]
+pub use run::bind_plain;
 pub use run::{BoundRelay, OpenFailed, OpenStore, Opening, RelayError, Surroundings, bind};
 pub use ticket::Ticket;

@@ -6,6 +6,7 @@ use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 use wickr_telemetry::{Metrics, MetricsError, Unit};
 use wickr_wire::ProblemCode;
 
+use crate::limits::Limit;
 use crate::refusal::Refusal;
 use crate::trouble::Trouble;
 
@@ -30,6 +31,8 @@ pub(crate) struct Meters {
     pub(crate) acknowledge: Histogram,
     pub(crate) batch: Histogram,
     refusals: IntCounterVec,
+    limited: IntCounterVec,
+    pub(crate) packages_kept: IntCounter,
     store_failures: IntCounter,
     /// Whether the store does what it is asked.
     pub(crate) storing: Arc<Trouble>,
@@ -45,6 +48,15 @@ impl Meters {
         let refusals = metrics.counters("refusals", count, "Frames refused, by problem code.", &["code"])?;
         for code in ProblemCode::ALL {
             refusals.with_label_values(&[code.as_str()]);
+        }
+        let limited = metrics.counters(
+            "limited",
+            count,
+            "Frames refused because their device had reached a rate, by limit.",
+            &["limit"],
+        )?;
+        for limit in Limit::ALL {
+            limited.with_label_values(&[limit.name()]);
         }
         Ok(Self {
             messages: metrics.counter("messages", count, "Application messages sequenced.")?,
@@ -99,6 +111,12 @@ impl Meters {
             )?,
             batch: metrics.histogram("batch", count, "Operations that shared one sync.", SIZES)?,
             refusals,
+            limited,
+            packages_kept: metrics.counter(
+                "packages_kept",
+                count,
+                "People claimed of whom the last-resort key package was given, to keep the one-time ones.",
+            )?,
             store_failures: metrics.counter("store_failures", count, "Frames that failed with the store.")?,
             storing: Arc::new(Trouble::new("storing")),
         })
@@ -106,6 +124,9 @@ impl Meters {
 
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.refuse_code(refusal.code);
+        if let Some(limit) = refusal.limit {
+            self.limited.with_label_values(&[limit.name()]).inc();
+        }
         if let Some(fault) = &refusal.fault {
             self.store_failed(fault);
         }

@@ -14,7 +14,6 @@ use wickr_base::{DeviceId, MemberUri, Seq, UserId};
 use wickr_store::queue::RoomNumber;
 use wickr_wire::ProblemCode;
 
-use crate::claim::Allowance;
 use crate::room::Room;
 
 /// Bytes of live entries that wait for one connection before it falls behind.
@@ -87,8 +86,6 @@ pub(crate) struct Connection {
     pub(crate) cut: Notify,
     /// The session that the token belongs to.
     pub(crate) session: Mutex<Option<(Who, String)>>,
-    /// What it has used of its allowance of key packages.
-    pub(crate) claims: Mutex<Allowance>,
 }
 
 impl Connection {

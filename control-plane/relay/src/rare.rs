@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wickr_wire::relay::{Sequenced as WireSequenced, client_frame, reply};
 
+use crate::limits::Allowance;
 use crate::outbox::{Connection, Who};
 use crate::refusal::Refusal;
 use crate::relay::Relay;
@@ -13,13 +14,14 @@ impl Relay {
     pub(crate) async fn rare(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
+        used: &Allowance,
         who: &Who,
         body: client_frame::Body,
     ) -> Result<reply::Outcome, Refusal> {
         use client_frame::Body;
         match body {
             Body::PublishKeyPackages(publish) => self.publish(who, publish).await,
-            Body::ClaimKeyPackages(claim) => self.claim(connection, claim).await,
+            Body::ClaimKeyPackages(claim) => self.claim(used, who, claim).await,
             Body::CreateRoom(create) => self.create_room(connection, who, create).await.map(place),
             Body::SubmitCommit(submit) => self.submit_commit(who, submit).await.map(place),
             Body::SubmitProposal(submit) => self.submit_proposal(who, submit).await.map(place),

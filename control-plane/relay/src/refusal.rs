@@ -5,6 +5,7 @@ use wickr_store::queue::{Refused as StoreRefused, RoomMeta, StoreError};
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::Refusal as WireRefusal;
 
+use crate::limits::Limit;
 use crate::submit::Unanswered;
 
 /// A refusal is an answer like any other.
@@ -14,13 +15,17 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     /// Where the room stands, when that is what did not match.
     pub(crate) at: Option<(Generation, u64)>,
+    /// When to ask again; 0 where waiting changes nothing, or nobody knows for how long.
+    pub(crate) retry_after_ms: u64,
+    /// The rate that was reached.
+    pub(crate) limit: Option<Limit>,
     /// What failed inside, in words for the log alone.
     pub(crate) fault: Option<String>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), at: None, fault: None }
+        Self { code, detail: detail.into(), at: None, retry_after_ms: 0, limit: None, fault: None }
     }
 
     pub(crate) fn malformed(what: &str) -> Self {
@@ -60,6 +65,7 @@ impl Refusal {
             detail: self.detail.clone(),
             epoch,
             generation: generation.0,
+            retry_after_ms: self.retry_after_ms,
         }
     }
 

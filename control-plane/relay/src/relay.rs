@@ -12,6 +12,7 @@ use wickr_store::queue::QueueStore;
 use crate::acknowledge::Acknowledged;
 use crate::canary::CanaryState;
 use crate::changes::Following;
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::meters::Meters;
 use crate::refusal::Refusal;
@@ -32,6 +33,7 @@ pub(crate) struct Relay {
     pub(crate) store: Arc<Store>,
     pub(crate) live: Arc<Live>,
     pub(crate) rooms: Rooms,
+    pub(crate) limits: Limits,
     pub(crate) meters: Meters,
     pub(crate) documents: Documents,
     pub(crate) acknowledged: Acknowledged,

@@ -21,6 +21,7 @@ use crate::changes::Following;
 use crate::config::RelayConfig;
 use crate::fanout::Fanout;
 use crate::feed::{ChangeFeed, SsoFeed};
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::meters::Meters;
 use crate::relay::Relay;
@@ -124,9 +125,24 @@ pub struct BoundRelay {
 
 /// Reads what the configuration names, opens the store and the ports.
 pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
+    bind_as(config, surroundings, |_| {}).await
+}
+
+/// The same without TLS on the public port, to measure what a connection costs without it.
+#[cfg(feature = "testing")]
+pub async fn bind_plain(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
+    bind_as(config, surroundings, Service::leave_public_plain).await
+}
+
+async fn bind_as(
+    config: &RelayConfig,
+    surroundings: Surroundings,
+    adjust: impl FnOnce(&mut Service),
+) -> Result<BoundRelay, RelayError> {
     let Surroundings { store, clock, rng, metrics, feed } = surroundings;
     let external_sender = external_sender(config)?;
     let mut service = Service::open(config, "relay", &[], Arc::clone(&clock), metrics.clone())?;
+    adjust(&mut service);
     let gate = service.gates().gate("store");
     let feed = match feed {
         Some(feed) => feed,
@@ -154,6 +170,7 @@ pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<Bo
         store,
         live,
         rooms: Rooms::default(),
+        limits: Limits::new(config.service.limits),
         meters,
         documents: service.documents().watch(),
         acknowledged: Acknowledged::default(),

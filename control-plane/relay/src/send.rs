@@ -25,6 +25,7 @@ impl Session {
         let generation = Generation(send.generation);
         let checked = check(&send, &room.name, self.relay.now())?;
         room.live.lock().admit(who.device, &room.name, checked.epoch)?;
+        self.relay.limits.message(&self.used, send.message.len(), self.relay.clock.elapsed())?;
         let append = Append {
             room: room.number,
             generation,

@@ -36,6 +36,7 @@ pub(crate) async fn sweep(relay: Arc<Relay>, shutdown: Shutdown) {
                 look_at(&connection, now, ticks);
             }
         }
+        relay.limits.sweep(relay.clock.elapsed());
         relay.meters.live_rooms.set(i64::try_from(relay.rooms.drop_idle()).unwrap_or(i64::MAX));
         relay.meters.changes_age.set(relay.following.age(relay.clock.elapsed()).as_secs_f64());
         relay.meters.store_time_ahead.set(ahead(relay.now(), now));

@@ -59,12 +59,17 @@ impl Stage<'_> {
         value.map(|value| records::decode("a key package", &value)).transpose()
     }
 
-    pub(crate) fn claim(&mut self, users: &[UserId], live_at: UnixMillis) -> Result<Claimed, Stop> {
+    pub(crate) fn claim(
+        &mut self,
+        users: &[UserId],
+        kept: &[UserId],
+        live_at: UnixMillis,
+    ) -> Result<Claimed, Stop> {
         let mut claimed = Claimed::default();
         let mut seen = HashSet::new();
         for user in users.iter().filter(|user| seen.insert(**user)) {
             for device in self.devices_of(*user)? {
-                match self.take(*user, device, live_at)? {
+                match self.take(*user, device, live_at, kept.contains(user))? {
                     Some(package) => claimed.packages.push(ClaimedPackage { user: *user, device, package }),
                     None => claimed.without.push((*user, device)),
                 }
@@ -87,9 +92,18 @@ impl Stage<'_> {
         Ok(devices)
     }
 
-    fn take(&mut self, user: UserId, device: DeviceId, live_at: UnixMillis) -> Result<Option<Bytes>, Stop> {
+    fn take(
+        &mut self,
+        user: UserId,
+        device: DeviceId,
+        live_at: UnixMillis,
+        keep: bool,
+    ) -> Result<Option<Bytes>, Stop> {
         let key = keys::pool(user, device);
         let Some(before) = self.decoded::<Pool>("a pool", &key)? else { return Ok(None) };
+        if keep && let Some(last_resort) = self.last_resort(device, before, live_at)? {
+            return Ok(Some(last_resort));
+        }
         let mut pool = before;
         let mut taken = None;
         while let Some(package) = self.front(device, pool)? {
@@ -103,13 +117,24 @@ impl Stage<'_> {
         if pool != before {
             self.put(key, records::encode(&pool));
         }
-        if taken.is_none() && pool.last_resort {
-            let value = self.large(&keys::last_resort(device))?;
-            let package =
-                value.map(|value| records::decode::<Package>("a key package", &value)).transpose()?;
-            taken = package.filter(|package| package.not_after > live_at.0).map(|package| package.package);
+        if taken.is_none() {
+            taken = self.last_resort(device, pool, live_at)?;
         }
         Ok(taken)
+    }
+
+    fn last_resort(
+        &self,
+        device: DeviceId,
+        pool: Pool,
+        live_at: UnixMillis,
+    ) -> Result<Option<Bytes>, StoreError> {
+        if !pool.last_resort {
+            return Ok(None);
+        }
+        let value = self.large(&keys::last_resort(device))?;
+        let package = value.map(|value| records::decode::<Package>("a key package", &value)).transpose()?;
+        Ok(package.filter(|package| package.not_after > live_at.0).map(|package| package.package))
     }
 
     /// A revoked device gives no more packages.

@@ -64,7 +64,9 @@ impl<'a> Stage<'a> {
             Operation::SignIn(revision) => self.sign_in(*revision),
             Operation::NoteRevisions(revisions) => self.note_revisions(revisions),
             Operation::Publish(publish) => self.publish(publish).map(Outcome::Pool),
-            Operation::Claim { users, live_at } => self.claim(users, *live_at).map(Outcome::Claimed),
+            Operation::Claim { users, kept, live_at } => {
+                self.claim(users, kept, *live_at).map(Outcome::Claimed)
+            }
             Operation::Apply(change) => self.apply(*change).map(Outcome::Revoked),
             Operation::Purge { at_most } => self.purge(*at_most),
             Operation::Trim { trim, at_most } => self.trim(trim, *at_most),

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wickr_base::{Handle, MessageId, RoomId, SystemClock, SystemRng, UnixMillis};
 use wickr_policy::{JoinUrl, NetworkDocument};
-use wickr_relay::RelaySection;
+use wickr_relay::{RelayLimits, RelaySection};
 use wickr_sdk::profile::{Profile, UnlockWith};
 use wickr_sdk::{Client, Delivery, Environment, Prompt, SignIn, Spread, Timings, Way, sign_in};
 use wickr_service::testing::TestNetwork;
@@ -26,6 +26,8 @@ use crate::provider::Provider;
 pub struct World {
     network: TestNetwork,
     provider: Provider,
+    /// What the relay goes by from its next start on.
+    pub relay_limits: RelayLimits,
     folder: TempDir,
     ports: Ports,
     sso: Option<Service>,
@@ -64,6 +66,7 @@ impl World {
         let mut world = Self {
             network,
             provider: Provider::start().await,
+            relay_limits: RelayLimits::default(),
             folder: tempfile::tempdir().unwrap(),
             ports,
             sso: None,
@@ -172,7 +175,7 @@ impl World {
         let folder = self.folder_of("relay");
         let external_sender: KeyFiles = self.network.write(&folder, "external-sender", &self.network.hub);
         let sso = format!("https://127.0.0.1:{}", self.ports.sso_admin).parse().unwrap();
-        let section = RelaySection { external_sender, sso };
+        let section = RelaySection { external_sender, sso, limits: self.relay_limits };
         let mut config = self.network.config(&folder, "relay", &self.document(), section);
         config.listen.public.set_port(self.ports.relay);
         let surroundings = wickr_relay::Surroundings {

@@ -1,9 +1,14 @@
-//! Many at once, and a relay that goes away in between: order, completeness, no duplicates, no lost change.
+//! Many at once, more than the relay allows, and a relay that goes away in between: order, completeness, no duplicates, no
+//! lost change.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use wickr_base::RoomId;
 use wickr_in_process::{Phone, World, arrives, until};
+use wickr_relay::RelayLimits;
+use wickr_service::Rate;
 
 const EACH: usize = 40;
 
@@ -93,4 +98,30 @@ async fn when_several_change_a_room_at_once_each_change_comes_about() {
     for phone in &everybody {
         arrives(phone.client(), &room, "I am frank@hq.example").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_faster_than_the_relay_allows_arrives_later_complete_and_in_order() {
+    let mut world = World::start().await;
+    let (alice, bob) = (world.sign_in("alice", "1").await, world.sign_in("bob", "1").await);
+    let room = alice.client().create_room("ops").await.unwrap();
+    alice.client().invite(&room, &bob.handle()).await.unwrap();
+    until(bob.client(), "the invitation", |client| client.room(&room).unwrap().is_some()).await;
+    world.stop_relay().await;
+    // Two at once, then ten a second.
+    world.relay_limits = RelayLimits { messages: Rate::new(2, 600), ..RelayLimits::default() };
+    world.start_relay().await;
+    alice.online().await;
+
+    let began = tokio::time::Instant::now();
+    let texts: Vec<String> = (0..22).map(|number| format!("message {number}")).collect();
+    for text in &texts {
+        alice.says(&room, text);
+    }
+    arrives(bob.client(), &room, "message 21").await;
+    assert!(began.elapsed() >= Duration::from_millis(1_900), "twenty had to wait a tenth of a second each");
+    let mut received = bob.texts(&room);
+    received.retain(|text| text.starts_with("message"));
+    assert_eq!(received, texts);
+    until(alice.client(), "the acknowledgements", |client| client.status().unwrap().unsent.is_empty()).await;
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wickr_base::{SystemClock, SystemRng};
-use wickr_relay::RelaySection;
+use wickr_relay::{RelayLimits, RelaySection};
 use wickr_service::testing::TestNetwork;
 use wickr_sso::{DoorLimits, SsoSection};
 use wickr_store_log::{LogStore, Settings};
@@ -43,7 +43,11 @@ fn metrics(service: &'static str) -> Metrics {
 async fn relay(network: &TestNetwork) -> Vec<Declaration> {
     let folder = tempfile::tempdir().unwrap();
     let external_sender = network.write(folder.path(), "external-sender", &network.hub);
-    let section = RelaySection { external_sender, sso: "https://127.0.0.1:1".parse().unwrap() };
+    let section = RelaySection {
+        external_sender,
+        sso: "https://127.0.0.1:1".parse().unwrap(),
+        limits: RelayLimits::default(),
+    };
     let document = network.document(1, "wss://127.0.0.1", "https://127.0.0.1");
     let config = network.config(folder.path(), "relay", &document, section);
     let metrics = metrics("relay");

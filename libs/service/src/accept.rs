@@ -1,4 +1,5 @@
-//! The accept loop of one port: a cap on connections and on handshakes, and a time limit on each handshake.
+//! The accept loop of one port: a cap on connections, on those of one address (`strangers`) and on handshakes, and a
+//! time limit on each handshake.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use wickr_pki::tls::{ALPN_H2, peer_workload};
 use wickr_telemetry::{Metrics, MetricsError, Unit};
 
 use crate::connection::{Held, HeldSocket, speak};
+use crate::strangers::Strangers;
 use crate::{Limits, Peer};
 
 /// Numbers of all ports of a service.
@@ -68,6 +70,7 @@ pub(crate) struct Port {
 pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: CancellationToken) {
     let places = Arc::new(Semaphore::new(port.limits.connections));
     let handshakes = Arc::new(Semaphore::new(port.limits.handshakes));
+    let strangers = Strangers::new(port.limits.strangers);
     let open = port.meters.open.with_label_values(&[port.name]);
     loop {
         let accepted = tokio::select! {
@@ -90,9 +93,18 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
             port.meters.turn_away(port.name, "full");
             continue;
         };
+        let Some(stranger) = strangers.take_in(address.ip()) else {
+            port.meters.turn_away(port.name, "address");
+            continue;
+        };
         open.inc();
         port.meters.accepted.with_label_values(&[port.name]).inc();
-        let held = Held { _place: place, _tracked: port.tracker.token(), gauge: open.clone() };
+        let held = Held {
+            _place: place,
+            _tracked: port.tracker.token(),
+            _stranger: stranger.clone(),
+            gauge: open.clone(),
+        };
         let _ = socket.set_nodelay(true);
         let (name, app, limits, meters) = (port.name, port.app.clone(), port.limits, port.meters.clone());
         let (draining, closed) = (draining.clone(), closed.clone());
@@ -100,7 +112,7 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
         let handshakes = Arc::clone(&handshakes);
         tokio::spawn(async move {
             let Some(tls) = tls else {
-                let app = app.layer(Extension(Peer { address, workload: None }));
+                let app = app.layer(Extension(Peer { address, workload: None })).layer(Extension(stranger));
                 let socket = HeldSocket::new(socket, held, limits.header_time);
                 return speak(socket, false, app, limits, (draining, closed)).await;
             };
@@ -117,7 +129,7 @@ pub(crate) async fn accept(port: Port, draining: CancellationToken, closed: Canc
             let state = socket.get_ref().1;
             let http2 = state.alpn_protocol() == Some(ALPN_H2);
             let workload = peer_workload(state.peer_certificates());
-            let app = app.layer(Extension(Peer { address, workload }));
+            let app = app.layer(Extension(Peer { address, workload })).layer(Extension(stranger));
             speak(HeldSocket::new(socket, held, limits.header_time), http2, app, limits, (draining, closed))
                 .await;
         });

@@ -7,18 +7,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::rt::bounds::Http2ServerConnExec;
 use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use wickr_base::SpiffeId;
 
-use crate::Limits;
+use crate::{Limits, Stranger};
 
 /// Who is at the other end; an extension of every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub struct Peer {
 pub(crate) struct Held {
     pub(crate) _place: OwnedSemaphorePermit,
     pub(crate) _tracked: TaskTrackerToken,
+    pub(crate) _stranger: Stranger,
     pub(crate) gauge: IntGauge,
 }
 
@@ -67,8 +72,20 @@ pub(crate) async fn speak<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (socket, service) = (TokioIo::new(socket), TowerToHyperService::new(app));
+    let socket = TokioIo::new(socket);
     let ended = if http2 {
+        // HTTP/2 has no limit of its own: its pings keep a connection alive on which nothing is ever asked.
+        let running = watch::Sender::new(0_usize);
+        let idle = idle(running.subscribe(), limits.header_time);
+        let service = service_fn(move |request| {
+            let turn = Turn::begin(&running);
+            let answer = TowerToHyperService::new(app.clone()).call(request);
+            async move {
+                let answered = answer.await;
+                drop(turn);
+                answered
+            }
+        });
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -76,11 +93,12 @@ pub(crate) async fn speak<S>(
             .keep_alive_timeout(Duration::from_secs(10))
             .max_concurrent_streams(100)
             .max_header_list_size(32 * 1024);
-        drive(builder.serve_connection(socket, service), stages).await
+        drive(builder.serve_connection(socket, service), stages, idle).await
     } else {
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(limits.header_time).max_buf_size(64 * 1024);
-        drive(builder.serve_connection(socket, service).with_upgrades(), stages).await
+        let served = builder.serve_connection(socket, TowerToHyperService::new(app)).with_upgrades();
+        drive(served, stages, std::future::pending()).await
     };
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a connection ended early");
@@ -104,11 +122,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking
-    for http2::Connection<Socket<S>, App, TokioExecutor>
+impl<S, A> Speaking for http2::Connection<Socket<S>, A, TokioExecutor>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: HttpService<Incoming, ResBody = Body>,
+    A::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    TokioExecutor: Http2ServerConnExec<A::Future, Body>,
 {
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
+    }
+}
+
+/// A request that runs.
+struct Turn(watch::Sender<usize>);
+
+impl Turn {
+    fn begin(running: &watch::Sender<usize>) -> Self {
+        running.send_modify(|running| *running += 1);
+        Self(running.clone())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}
+
+/// Ends when no request has run for that long.
+async fn idle(mut running: watch::Receiver<usize>, limit: Duration) {
+    loop {
+        let none = *running.borrow_and_update() == 0;
+        tokio::select! {
+            changed = running.changed() => if changed.is_err() {
+                return std::future::pending().await;
+            },
+            () = tokio::time::sleep(limit), if none => return,
+        }
     }
 }
 
@@ -116,12 +167,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Speaking
 async fn drive(
     connection: impl Speaking,
     (draining, closed): (CancellationToken, CancellationToken),
+    idle: impl Future<Output = ()>,
 ) -> Option<hyper::Result<()>> {
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return Some(ended),
         () = closed.cancelled() => return None,
         () = draining.cancelled() => connection.as_mut().finish(),
+        () = idle => connection.as_mut().finish(),
     }
     tokio::select! {
         ended = connection => Some(ended),

@@ -17,10 +17,12 @@ mod limits;
 mod plain;
 mod ports;
 mod problem;
+mod rate;
 mod reload;
 mod service;
 mod shutdown;
 mod sides;
+mod strangers;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -33,6 +35,8 @@ pub use document::{DocumentError, DocumentHolder, HeldDocument, PutError};
 pub use gates::{Gate, GateState, Gates};
 pub use limits::Limits;
 pub use problem::{JsonBody, ProblemResponse, refuse};
+pub use rate::{Bucket, Rate};
 pub use reload::{FilesError, Polled, Reloading};
 pub use service::{Addresses, Bound, Drained, Routes, Service, ServiceError};
 pub use shutdown::Shutdown;
+pub use strangers::Stranger;

@@ -20,11 +20,13 @@ use crate::refuse;
 pub struct Limits {
     /// Open connections.
     pub connections: usize,
+    /// Of these, from one address, those whose other end has not said who it is ([`crate::Stranger`]).
+    pub strangers: usize,
     /// Handshakes at a time.
     pub handshakes: usize,
     /// For a handshake, waiting for a turn included.
     pub handshake_time: Duration,
-    /// For a request's head to arrive; on HTTP/1 also how long a connection may idle between requests.
+    /// For a request's head to arrive; also how long a connection may idle between requests.
     pub header_time: Duration,
     /// For a request to be answered (an upgrade is answered at once).
     pub request_time: Duration,
@@ -38,6 +40,8 @@ impl Limits {
     /// For clients.
     pub const PUBLIC: Self = Self {
         connections: 20_000,
+        // Many devices may come from one address (NAT, a load balancer); but none may take all places.
+        strangers: 10_000,
         handshakes: 128,
         handshake_time: Duration::from_secs(10),
         header_time: Duration::from_secs(15),
@@ -49,6 +53,7 @@ impl Limits {
     /// For operator and services; long polls wait up to 25 s.
     pub const ADMIN: Self = Self {
         connections: 200,
+        strangers: 200,
         handshakes: 16,
         handshake_time: Duration::from_secs(5),
         header_time: Duration::from_secs(65),
@@ -60,6 +65,7 @@ impl Limits {
     /// For probes and metrics.
     pub const METRICS: Self = Self {
         connections: 50,
+        strangers: 50,
         handshakes: 1,
         handshake_time: Duration::from_secs(5),
         header_time: Duration::from_secs(65),

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -143,8 +143,26 @@ impl Link {
         !self.waiting.lock().closed
     }
 
-    /// Asks and waits for the answer; a refusal is an error here.
+    /// Asks and waits for the answer; a refusal is an error here. Told to wait, it does so and asks again, as long as
+    /// that is no longer than an answer may take.
     pub(crate) async fn ask(&self, body: client_frame::Body) -> Result<reply::Outcome, LinkError> {
+        let mut patience = self.answer;
+        loop {
+            match self.ask_once(body.clone()).await {
+                Err(LinkError::Refused(refusal)) => match wait(&refusal, patience) {
+                    Some(wait) => {
+                        tracing::debug!(wait_ms = refusal.retry_after_ms, "told to wait: {}", refusal.detail);
+                        patience -= wait;
+                        sleep(wait).await;
+                    }
+                    None => return Err(LinkError::Refused(refusal)),
+                },
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn ask_once(&self, body: client_frame::Body) -> Result<reply::Outcome, LinkError> {
         let request = self.next.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         {
@@ -173,6 +191,13 @@ impl Link {
 }
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// How long to wait before asking again; `None` where that is no use, or too long to wait here.
+fn wait(refusal: &Refusal, patience: Duration) -> Option<Duration> {
+    let wait = Duration::from_millis(refusal.retry_after_ms);
+    let told = ProblemCode::parse(&refusal.code) == Some(ProblemCode::TooMany) && !wait.is_zero();
+    (told && wait <= patience).then_some(wait)
+}
 
 /// The next frame; `None` for a ping or pong, which only shows that somebody is there.
 async fn next_frame(
@@ -245,4 +270,23 @@ async fn send_out(
         }
     }
     let _ = timeout(Duration::from_secs(1), socket.close()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_told_how_long_to_wait_waits_and_not_beyond_its_patience() {
+        let refusal = |code: &str, retry_after_ms| Refusal {
+            code: code.to_owned(),
+            retry_after_ms,
+            ..Refusal::default()
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(wait(&refusal("too-many", 1_000), second), Some(second));
+        assert_eq!(wait(&refusal("too-many", 1_001), second), None);
+        assert_eq!(wait(&refusal("too-many", 0), second), None, "a full pool does not empty with time");
+        assert_eq!(wait(&refusal("stale-epoch", 500), second), None);
+    }
 }

@@ -1,5 +1,7 @@
 //! Delivery: live, after a reconnect, to those who are slow; in order, once, complete.
 
+use std::time::Duration;
+
 use wickr_base::{MessageId, SystemRng};
 use wickr_wire::relay::{PublishKeyPackages, client_frame, relay_frame, reply};
 
@@ -89,6 +91,31 @@ async fn a_reader_that_does_not_keep_up_misses_nothing_and_holds_nobody_up() {
     assert_eq!(bob.take_in_until(&room, 153).await, [Seen::Text("live again".to_owned())]);
     let figures = relay.figures();
     assert!(!figures.contains("wickr_relay_caught_up_total 0"), "somebody was served from the log");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_for_good_is_cut_off_and_finds_everything_when_it_comes_back() {
+    let relay = Running::new().await;
+    let (mut alice, mut bob, mut carol) = (relay.person().await, relay.person().await, relay.person().await);
+    let room = relay.room(&mut [&mut alice, &mut bob, &mut carol]).await;
+    let text = "x".repeat(100 * 1024);
+    // More than sockets and outbox hold, so that the relay is in the middle of a write to bob.
+    for _ in 0..150 {
+        alice.send(&room, &text).await.unwrap();
+    }
+    assert_eq!(carol.take_in_until(&room, 152).await.len(), 150);
+    for _ in 0..2 {
+        relay.world.clock.advance(Duration::from_secs(61));
+        alice.send(&room, "still here").await.unwrap();
+        carol.acknowledge().await;
+    }
+    until(async || relay.figures().contains("wickr_relay_connected_devices 2\n")).await;
+    assert_eq!(carol.take_in_until(&room, 154).await.len(), 2);
+    // Two minutes without a word from sso: the restart asks for one at once.
+    let relay = relay.restart().await;
+    bob.come_online(&relay).await;
+    assert_eq!(bob.take_in_until(&room, 154).await.len(), 152);
     relay.stop().await;
 }
 

@@ -10,6 +10,7 @@ mod copies;
 mod delivery;
 mod door;
 mod handshakes;
+mod limits;
 mod messages;
 mod operations;
 mod restart;

@@ -11,7 +11,7 @@ use wickr_base::{Clock, DeviceId, ManualClock, RoomId, SystemRng, UnixMillis, Us
 use wickr_e2ee::{DeviceIssuers, Network, Suite};
 use wickr_pki::session::{SessionClaims, issue_session_token};
 use wickr_pki::{KeyMaterial, issue_token_signer};
-use wickr_relay::{Opening, RelayConfig, RelaySection, Surroundings, bind};
+use wickr_relay::{Opening, RelayConfig, RelayLimits, RelaySection, Surroundings, bind};
 use wickr_service::testing::{TestDevice, TestNetwork};
 use wickr_service::{Addresses, Drained, Shutdown};
 use wickr_store_log::{LogStore, Settings};
@@ -52,7 +52,11 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let document = network.document(1, "wss://127.0.0.1", "https://127.0.0.1");
         let external_sender = network.write(folder.path(), "hub", &network.hub);
-        let section = RelaySection { external_sender, sso: "https://127.0.0.1:1".parse().unwrap() };
+        let section = RelaySection {
+            external_sender,
+            sso: "https://127.0.0.1:1".parse().unwrap(),
+            limits: RelayLimits::default(),
+        };
         let config = network.config(folder.path(), "relay", &document, section);
         let token_signer =
             issue_token_signer(&network.device_issuer, &network.domain, &SystemRng, START).unwrap();

@@ -31,6 +31,8 @@ pub enum Operation {
     Claim {
         /// Whose devices.
         users: Vec<UserId>,
+        /// Whose one-time packages are kept: of their devices the last-resort package is given, where there is one.
+        kept: Vec<UserId>,
         /// A package must live longer than this.
         live_at: UnixMillis,
     },

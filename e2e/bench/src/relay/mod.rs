@@ -34,6 +34,10 @@ pub(crate) struct RelayServer {
     clock: Arc<dyn Clock>,
 }
 
+/// Rates that no load reaches: a benchmark measures the relay, not its limits (docs/performance.md).
+const LIMITS: &str = "{messages: {burst: 1000000000, per_minute: 1000000000}, \
+    bytes: {burst: 1000000000000, per_minute: 1000000000000}}";
+
 impl RelayServer {
     /// Starts `wickr-server relay` (built beside this program) with everything below `folder`.
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
@@ -48,7 +52,7 @@ impl RelayServer {
         let text = format!(
             "domain: {domain}\ndata: {data}\nlisten: {{public: \"{address}\", admin: \"{admin}\", metrics: \"{metrics}\"}}\n\
              tls: {{public: {{certificate: {public}, key: {public_key}}}, workload: {{certificate: {workload}, key: {workload_key}, anchors: {anchors}}}}}\n\
-             document: {document}\nroot: {root}\nrelay: {{external_sender: {{certificate: {sender}, key: {sender_key}}}, sso: \"{sso}\"}}\n",
+             document: {document}\nroot: {root}\nrelay: {{external_sender: {{certificate: {sender}, key: {sender_key}}}, sso: \"{sso}\", limits: {LIMITS}}}\n",
             domain = config.domain,
             data = config.data.display(),
             public = config.tls.public.certificate.display(),

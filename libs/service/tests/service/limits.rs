@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use wickr_pki::tls::{ALPN_H2, ALPN_HTTP1};
-use wickr_service::{JsonBody, Limits, ProblemResponse, Service};
+use wickr_service::{JsonBody, Limits, ProblemResponse, Service, Stranger};
 
 use crate::running::{Running, SOON, http, json_of};
 
@@ -103,4 +105,34 @@ async fn what_cannot_be_answered_is_a_problem_with_a_code() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+#[tokio::test]
+async fn over_its_share_an_address_is_hung_up_on_until_one_of_its_connections_is_known() {
+    let limits = Limits { strangers: 1, ..Limits::PUBLIC };
+    let known = |Extension(stranger): Extension<Stranger>| async move { stranger.is_known() };
+    let routes = Router::new().route("/known", get(known));
+    let running = Running::start_with(routes, SOON, limited(limits)).await;
+    let mut first = running.dial().await.unwrap();
+    assert!(is_closed(TcpStream::connect(running.addresses.public).await.unwrap()).await);
+    first.write_all(b"GET /known HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let _second = running.dial().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_http2_connection_on_which_nothing_is_asked_is_ended_however_well_it_answers_pings() {
+    let limits = Limits { header_time: Duration::from_millis(100), ..Limits::PUBLIC };
+    let slow = || async { tokio::time::sleep(Duration::from_millis(400)).await };
+    let routes = Router::new().route("/slow", get(slow));
+    let running = Running::start_with(routes, SOON, limited(limits)).await;
+    let socket = TokioIo::new(running.dial_for(ALPN_H2).await.unwrap());
+    let (mut send, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), socket).await.unwrap();
+    let ended = tokio::spawn(connection);
+    let request = hyper::Request::get(running.public_url("/slow")).body(Body::empty()).unwrap();
+    assert_eq!(send.send_request(request).await.unwrap().status(), 200, "what runs is let finish");
+    tokio::time::timeout(SOON, ended).await.unwrap().unwrap().unwrap();
 }

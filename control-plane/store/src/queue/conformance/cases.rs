@@ -195,7 +195,7 @@ pub fn a_package_is_given_once_and_the_last_resort_again(driver: &mut Driver) {
     driver.ask(world.publish(0, "ab", true, LATER));
     driver.ask(world.publish(1, "c", false, LATER));
     let users = vec![world.people[0].0, world.people[1].0, world.people[2].0];
-    let claim = Operation::Claim { users, live_at: START };
+    let claim = Operation::Claim { users, kept: vec![], live_at: START };
     let mut given = Vec::new();
     for outcome in driver.ask_all(vec![claim.clone(), claim.clone()]) {
         let Outcome::Claimed(claimed) = outcome else { unreachable!("{outcome:?}") };
@@ -210,11 +210,28 @@ pub fn a_package_is_given_once_and_the_last_resort_again(driver: &mut Driver) {
     assert_eq!(claimed.without, [world.people[1]]);
 }
 
+pub fn of_whose_packages_are_kept_the_last_resort_is_given_where_there_is_one(driver: &mut Driver) {
+    let world = World::new();
+    driver.ask(world.publish(0, "a", true, LATER));
+    driver.ask(world.publish(1, "b", false, LATER));
+    let users = vec![world.people[0].0, world.people[1].0];
+    let mut claim = |kept| match driver.ask(Operation::Claim { users: users.clone(), kept, live_at: START }) {
+        Outcome::Claimed(claimed) => {
+            let mut given: Vec<_> = claimed.packages.into_iter().map(|one| one.package.to_vec()).collect();
+            given.sort();
+            given
+        }
+        other => unreachable!("{other:?}"),
+    };
+    assert_eq!(claim(users.clone()), [b"b".to_vec(), b"last resort".to_vec()]);
+    assert_eq!(claim(vec![]), [b"a".to_vec()], "it was kept for whoever comes next");
+}
+
 pub fn no_package_is_given_that_ends_too_soon(driver: &mut Driver) {
     let world = World::new();
     driver.ask(world.publish(0, "a", false, START.plus(HOUR)));
     driver.ask(world.publish(0, "b", true, START.plus(HOUR * 48)));
-    let claim = |live_at| Operation::Claim { users: vec![world.people[0].0], live_at };
+    let claim = |live_at| Operation::Claim { users: vec![world.people[0].0], kept: vec![], live_at };
     let package = |outcome: Outcome| match outcome {
         Outcome::Claimed(mut claimed) => claimed.packages.pop().map(|one| one.package.to_vec()),
         other => unreachable!("{other:?}"),

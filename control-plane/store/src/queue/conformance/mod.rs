@@ -25,6 +25,7 @@ macro_rules! queue_conformance {
             inbox_numbers_are_never_used_twice
             a_welcome_and_its_tree_go_when_all_joiners_have_it
             a_package_is_given_once_and_the_last_resort_again
+            of_whose_packages_are_kept_the_last_resort_is_given_where_there_is_one
             no_package_is_given_that_ends_too_soon
             a_pool_takes_two_hundred_packages_and_no_more
             cursors_only_move_forward_and_not_past_the_end

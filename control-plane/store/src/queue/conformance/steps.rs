@@ -25,7 +25,7 @@ pub enum Step {
     Clear(usize, u64),
     /// Key packages: person, how many, last resort, hours until they end.
     Publish(usize, u8, bool, u8),
-    /// Two claims at once.
+    /// Three claims at once, one of which keeps the one-time packages.
     Claim(usize),
     /// Somebody signs in with a store at that revision.
     SignIn(usize, u64),
@@ -151,8 +151,10 @@ fn operations(
         }
         Step::Claim(by) => {
             let live_at = model.store().now().plus(Duration::from_hours(24));
-            let claim = Operation::Claim { users: vec![world.people[*by].0], live_at };
-            vec![claim.clone(), claim]
+            let users = vec![world.people[*by].0];
+            let keeping = Operation::Claim { users: users.clone(), kept: users.clone(), live_at };
+            let claim = Operation::Claim { users, kept: vec![], live_at };
+            vec![claim.clone(), keeping, claim]
         }
         Step::SignIn(by, revision) => vec![world.signs_in(*by, *revision)],
         Step::Note(by, revision) => vec![world.notes(&[(*by, *revision)])],

@@ -34,7 +34,9 @@ impl State {
                 Ok(Outcome::Done)
             }
             Operation::Publish(publish) => self.publish(publish).map(Outcome::Pool),
-            Operation::Claim { users, live_at } => Ok(Outcome::Claimed(self.claim(users, *live_at))),
+            Operation::Claim { users, kept, live_at } => {
+                Ok(Outcome::Claimed(self.claim(users, kept, *live_at)))
+            }
             Operation::Apply(change) => Ok(self.change(*change)),
             Operation::Purge { at_most } => Ok(self.purge(*at_most)),
             Operation::Trim { trim, at_most } => Ok(self.trim(trim, *at_most)),
@@ -262,7 +264,7 @@ impl State {
         Ok(pool.count())
     }
 
-    fn claim(&mut self, users: &[UserId], live_at: UnixMillis) -> Claimed {
+    fn claim(&mut self, users: &[UserId], kept: &[UserId], live_at: UnixMillis) -> Claimed {
         let mut claimed = Claimed::default();
         let mut seen = HashSet::new();
         for user in users.iter().filter(|user| seen.insert(**user)) {
@@ -270,7 +272,7 @@ impl State {
                 .pools
                 .range_mut((*user, DeviceId::from_bytes([0; 16]))..=(*user, DeviceId::from_bytes([255; 16])))
             {
-                match pool.take(live_at) {
+                match pool.take(live_at, kept.contains(user)) {
                     Some(entry) => {
                         claimed.packages.push(ClaimedPackage { user: *user, device, package: entry.package });
                     }
@@ -327,12 +329,16 @@ impl Pool {
         PoolCount { one_time, last_resort: self.last_resort.is_some() }
     }
 
-    fn take(&mut self, live_at: UnixMillis) -> Option<PoolEntry> {
+    fn take(&mut self, live_at: UnixMillis, keep: bool) -> Option<PoolEntry> {
+        let last_resort = self.last_resort.clone().filter(|entry| entry.not_after > live_at);
+        if keep && last_resort.is_some() {
+            return last_resort;
+        }
         while let Some(entry) = self.one_time.pop_front() {
             if entry.not_after > live_at {
                 return Some(entry);
             }
         }
-        self.last_resort.clone().filter(|entry| entry.not_after > live_at)
+        last_resort
     }
 }

@@ -39,7 +39,7 @@ pub fn a_revoked_device_can_not_come_back(driver: &mut Driver) {
     let join = handshake(world.commit(&meta, 0, 1, &[2], &[]));
     let outcomes = driver.ask_all(vec![revocation, join]);
     assert_eq!(outcomes[1], Outcome::Refused(Refused::Revoked(world.device(2))));
-    let claim = Operation::Claim { users: vec![world.people[2].0], live_at: START };
+    let claim = Operation::Claim { users: vec![world.people[2].0], kept: vec![], live_at: START };
     assert_eq!(driver.ask(claim), Outcome::Claimed(Claimed::default()));
     assert_eq!(driver.refused(world.publish(2, "c", false, LATER)), Refused::Revoked(world.device(2)));
     assert_eq!(driver.refused(world.create(1, 2)), Refused::Revoked(world.device(2)));
