@@ -41,6 +41,7 @@ pub use issue::{
     issue_token_signer, issue_workload, new_issuer, new_root,
 };
 pub use key::{SigningKey, VerifyingKey};
+pub use lineage::check_issuer;
 pub use material::{KeyMaterial, certificates_from_pem, certificates_to_pem};
 pub use profile::{
     DOCUMENT_SIGNER, ISSUER_LIFE, MEMBER_SERVICE_LIFE, Purpose, ROOT_LIFE, SKEW, TOKEN_SIGNER,

@@ -10,7 +10,7 @@ use crate::{PkiError, Purpose, VerifyingKey, describe};
 
 /// Checks that a root signed this issuer, and for this purpose: with the issuer of another purpose in its place, that
 /// one's key would reach further than it should.
-pub(crate) fn check_issuer(
+pub fn check_issuer(
     issuer: &[u8],
     roots: &[&[u8]],
     domain: &Domain,

@@ -43,6 +43,8 @@ pub struct TrustedDocument {
     pub root: RootPin,
     /// Pins of all roots that it names: what to pin from now on.
     pub roots: Vec<RootPin>,
+    /// The certificate of the document key that signed it.
+    pub signer: CertificateDer<'static>,
 }
 
 /// Why a document was not signed or is not believed.
@@ -151,7 +153,7 @@ pub fn read_document_whenever(
     let [signer, issuer] = parsed.chain()? else {
         return Err(TrustError::Contradiction("its chain is not the signer and its issuer"));
     };
-    let issuer = issuer.clone();
+    let (signer, issuer) = (signer.clone(), issuer.clone());
     let anchor = [CertificateDer::from(body.root.as_bytes())];
     let chain = [signer.clone(), issuer.clone()];
     let (id, key) = check_signer(&chain, &anchor, None, DOCUMENT_SIGNER, now).map_err(TrustError::Signer)?;
@@ -174,7 +176,7 @@ pub fn read_document_whenever(
         return Err(TrustError::Contradiction("its root does not stand among its roots"));
     }
     check_authorities(&document, body.root.as_bytes(), &roots, pins)?;
-    Ok(TrustedDocument { document, root, roots })
+    Ok(TrustedDocument { document, root, roots, signer })
 }
 
 /// `root` is the pinned one that the signature leads to, `named` the pins of the document's roots.
@@ -257,6 +259,7 @@ mod tests {
         let trusted = read_document(&served(&pki, &sample(&pki)), &[pin(&pki)], pki.now).unwrap();
         assert_eq!(trusted.document, sample(&pki));
         assert_eq!((trusted.root, trusted.roots), (pin(&pki), vec![pin(&pki)]));
+        assert_eq!(trusted.signer, pki.document_signer.certificate);
     }
 
     #[test]

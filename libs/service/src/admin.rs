@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use wickr_base::SpiffeId;
 use wickr_wire::ProblemCode;
 
+use crate::shown::Shown;
 use crate::{DocumentHolder, Gates, Peer, ProblemResponse, PutError, refuse};
 
 /// One line of the table: a role may use a method on a route. NetworkPolicies are made from the same table.
@@ -73,6 +74,7 @@ pub(crate) fn roles(grants: &[Grant]) -> BTreeSet<&'static str> {
 struct Common {
     documents: DocumentHolder,
     gates: Gates,
+    shown: Shown,
     status: StatusFn,
 }
 
@@ -82,12 +84,13 @@ pub(crate) fn routes(
     grants: &'static [Grant],
     documents: DocumentHolder,
     gates: Gates,
+    shown: Shown,
     status: StatusFn,
 ) -> Router {
     Router::new()
         .route("/status", get(show_status))
         .route("/document", put(put_document))
-        .with_state(Arc::new(Common { documents, gates, status }))
+        .with_state(Arc::new(Common { documents, gates, shown, status }))
         .merge(own)
         .route_layer(from_fn_with_state(grants, authorise))
 }
@@ -114,6 +117,7 @@ async fn show_status(State(common): State<Arc<Common>>) -> Json<Value> {
     let held = common.documents.current();
     let number = held.as_ref().map(|held| held.document.number);
     status.insert("document".to_owned(), json!(number));
+    status.insert("certificates".to_owned(), common.shown.report());
     status.insert("gates".to_owned(), json!(common.gates.report()));
     Json(Value::Object(status))
 }

@@ -20,6 +20,7 @@ mod problem;
 mod rate;
 mod reload;
 mod service;
+mod shown;
 mod shutdown;
 mod sides;
 mod strangers;

@@ -94,6 +94,11 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         self.current.borrow().clone()
     }
 
+    /// The files' contents that what is in use was made from.
+    pub(crate) fn contents(&self) -> Vec<Vec<u8>> {
+        self.seen.lock().clone()
+    }
+
     /// Follows what is in use.
     pub fn watch(&self) -> watch::Receiver<Arc<T>> {
         self.current.subscribe()
@@ -108,11 +113,12 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         let path = self.paths.first().cloned().unwrap_or_default();
         let (next, not_after) =
             (self.build)(&contents).map_err(|source| FilesError::Build { name: self.name, path, source })?;
-        *seen = contents;
         if let Some(expires) = &self.expires {
             expires.set(not_after.seconds());
         }
         self.current.send_replace(next);
+        // Last, under the lock: whoever asks what is in use hears of it no sooner than it is.
+        *seen = contents;
         Ok(Polled::Swapped)
     }
 }

@@ -16,6 +16,7 @@ use crate::accept::{Meters, Port, accept};
 use crate::limits::{RequestMeters, guard};
 use crate::ports::listen;
 use crate::reload::Poll;
+use crate::shown::Shown;
 use crate::sides::{admin_side, client_side, public_side, workload_paths};
 use crate::{
     Background, Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen,
@@ -300,6 +301,7 @@ impl Bound {
             service.grants,
             service.documents.clone(),
             service.gates.clone(),
+            Shown { public: Arc::clone(&service.public), admin: Arc::clone(&service.admin) },
             routes.status,
         );
         let for_public = routes.public.merge(service.documents.well_known());
@@ -367,7 +369,8 @@ async fn look(
         }
         let all = Arc::clone(&polled);
         let looked = tokio::task::spawn_blocking(move || {
-            for one in all.iter() {
+            // The sides that `/status` tells of come last: what they show, our own calls have loaded too.
+            for one in all.iter().rev() {
                 one.poll();
             }
         });

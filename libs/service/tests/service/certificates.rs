@@ -123,6 +123,57 @@ async fn a_bad_new_certificate_keeps_the_old_one_and_says_so_in_the_status() {
 }
 
 #[tokio::test]
+async fn a_successor_of_the_issuer_is_trusted_and_then_signs_while_connections_go_on() {
+    let running = Running::start_with(Router::new(), SOON, often).await;
+    let (network, folder) = (&running.network, running.folder.path());
+    let key = |certificate: &CertificateDer<'_>| wickr_pki::root_pin(certificate).unwrap().to_string();
+    let (rng, now) = (wickr_base::SystemRng, network.clock.now());
+    let next = wickr_pki::new_issuer(&network.root, &network.domain, wickr_pki::Purpose::Workload, &rng, now)
+        .unwrap();
+    let issue = |role: &str| {
+        let id = wickr_base::SpiffeId::new(network.domain.clone(), role);
+        wickr_pki::issue_workload(&next, &id, &[], &rng, now, wickr_service::testing::LIFE).unwrap()
+    };
+    // Who is connected stays so to the end, whatever is loaded.
+    let connected = running.admin("operator");
+    let status = async || -> serde_json::Value {
+        json_of(connected.get(running.admin_url("/status")).send().await.unwrap()).await["certificates"]
+            .clone()
+    };
+    let told = async |what: &str, expected: serde_json::Value| {
+        let waiting = async { while status().await[what] != expected {} };
+        tokio::time::timeout(SOON, waiting).await.unwrap_or_else(|_| panic!("{what} is not {expected}"));
+    };
+    let present = network.workload_issuer.certificate.clone();
+    told("trusts", serde_json::json!([key(&present)])).await;
+    let both = [present.clone(), next.certificate.clone()];
+    std::fs::write(&running.config.tls.workload.anchors, wickr_pki::certificates_to_pem(&both)).unwrap();
+    told("trusts", serde_json::json!([key(&present), key(&next.certificate)])).await;
+    let leaf = issue("relay");
+    network.write(folder, "workload", &leaf);
+    told("workload", key(&leaf.certificate).into()).await;
+    // New connections: under the successor both ways.
+    let trust = wickr_pki::tls::WorkloadTrust {
+        anchors: vec![next.certificate.clone()],
+        allowed: vec![wickr_base::SpiffeId::new(network.domain.clone(), "relay")],
+    };
+    let tls = wickr_pki::tls::client_config(
+        Some(&wickr_pki::tls::Identity::from_material(&issue("operator"))),
+        wickr_pki::tls::ServerTrust::Workload(trust),
+        &[ALPN_HTTP1],
+        Arc::clone(&network.clock),
+    )
+    .unwrap();
+    let answer = http(tls).get(running.admin_url("/status")).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    // Then nobody under the one before gets in any more.
+    let last = wickr_pki::certificates_to_pem(std::slice::from_ref(&next.certificate));
+    std::fs::write(&running.config.tls.workload.anchors, last).unwrap();
+    told("trusts", serde_json::json!([key(&next.certificate)])).await;
+    assert!(running.admin("operator").get(running.admin_url("/status")).send().await.is_err());
+}
+
+#[tokio::test]
 async fn a_client_of_other_services_follows_its_files() {
     let network = TestNetwork::new("hq.example", Arc::new(SystemClock::new()));
     let folder = tempfile::tempdir().unwrap();
