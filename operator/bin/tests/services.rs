@@ -53,7 +53,8 @@ async fn bench() -> Bench {
 impl Bench {
     fn keep(&self, operator: KeyMaterial, root: RootPin) {
         let issuer = Der::new(self.network.workload_issuer.certificate.to_vec());
-        let credentials = Credentials { operator, workload: issuer.clone(), public: vec![issuer], root };
+        let credentials =
+            Credentials { operator, workload: vec![issuer.clone()], public: vec![issuer], root };
         self.contacts.keep(&key(), credentials, &self.network.clock);
     }
 

@@ -19,6 +19,9 @@ pub struct RelayAnswer {
     /// Its volume.
     #[serde(default)]
     pub disk: Option<Disk>,
+    /// The certificates in use there.
+    #[serde(default)]
+    pub certificates: CertificatesAnswer,
 }
 
 /// `GET /status` of sso.
@@ -41,6 +44,23 @@ pub struct SsoAnswer {
     /// Its volume.
     #[serde(default)]
     pub disk: Option<Disk>,
+    /// The certificates in use there.
+    #[serde(default)]
+    pub certificates: CertificatesAnswer,
+}
+
+/// `certificates` in a service's status: keys, as `sha256:HEX` of their `SubjectPublicKeyInfo`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificatesAnswer {
+    /// What it shows to clients.
+    #[serde(default)]
+    pub public: Option<String>,
+    /// What it shows to the operator and other services.
+    #[serde(default)]
+    pub workload: Option<String>,
+    /// The issuers of workloads that it trusts.
+    #[serde(default)]
+    pub trusts: Vec<String>,
 }
 
 /// `provider` in sso's status.

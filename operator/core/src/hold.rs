@@ -32,6 +32,8 @@ pub enum HoldReason {
     KeyMismatch,
     /// A key that is not renewed by itself has ended.
     KeyExpired,
+    /// A key is being replaced while the network runs.
+    KeyRotating,
     /// An object of that name belongs to somebody else.
     NameTaken,
     /// The storage class is not there.
@@ -54,13 +56,14 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// All of them, for metrics.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Paused,
         Self::KeysBeingMade,
         Self::KeyLost,
         Self::KeyUnreadable,
         Self::KeyMismatch,
         Self::KeyExpired,
+        Self::KeyRotating,
         Self::NameTaken,
         Self::StorageClassMissing,
         Self::StorageCannotGrow,
@@ -81,6 +84,7 @@ impl HoldReason {
             Self::KeyUnreadable => "KeyUnreadable",
             Self::KeyMismatch => "KeyMismatch",
             Self::KeyExpired => "KeyExpired",
+            Self::KeyRotating => "KeyRotating",
             Self::NameTaken => "NameTaken",
             Self::StorageClassMissing => "StorageClassMissing",
             Self::StorageCannotGrow => "StorageCannotGrow",
@@ -91,6 +95,16 @@ impl HoldReason {
             Self::NetworkNotReady => "NetworkNotReady",
             Self::Removing => "Removing",
         }
+    }
+}
+
+impl HoldReason {
+    /// Whether a key is missing, or can't be relied on.
+    pub(crate) fn is_about_keys(self) -> bool {
+        matches!(
+            self,
+            Self::KeysBeingMade | Self::KeyLost | Self::KeyUnreadable | Self::KeyMismatch | Self::KeyExpired
+        )
     }
 }
 

@@ -10,6 +10,8 @@ pub const NETWORK: &str = "wickr.dev/network";
 pub const DOMAIN: &str = "wickr.dev/domain";
 /// Annotation of a volume claim: the root (`sha256:HEX`) that its data was written under.
 pub const ROOT: &str = "wickr.dev/root";
+/// Annotation of an issuer's Secret: when it took its predecessor's place.
+pub const ROTATED_AT: &str = "wickr.dev/rotated-at";
 /// Annotation of a pod template: hash of the configuration file, which a service reads once.
 pub const CONFIG: &str = "wickr.dev/config";
 /// Annotation of everything that is applied: hash of what was wanted. The API server notes defaults of a created

@@ -33,8 +33,8 @@ pub mod provider;
 pub mod tree;
 
 pub use answer::{
-    Check, Disk, ProviderAnswer, ProviderInUse, PublicAnswer, RehearsalAnswer, RehearsalCheck, RelayAnswer,
-    Room, STORAGE_FULL, SsoAnswer,
+    CertificatesAnswer, Check, Disk, ProviderAnswer, ProviderInUse, PublicAnswer, RehearsalAnswer,
+    RehearsalCheck, RelayAnswer, Room, STORAGE_FULL, SsoAnswer,
 };
 pub use calls::{CALLS, Call, Party};
 pub use condition::{Fact, Truth, find as find_condition, millis, time};

@@ -101,7 +101,7 @@ mod tests {
                 assert!(name.len() <= 63, "{name}");
             }
         }
-        for slot in KeySlot::ALL {
+        for slot in KeySlot::ALL.into_iter().chain(KeySlot::NEXT) {
             assert!(names.secret(slot).len() <= 63);
         }
     }

@@ -7,6 +7,7 @@ mod identity_provider;
 mod identity_provider_status;
 mod network;
 mod network_isolation;
+mod network_keys;
 mod network_status;
 mod reference;
 mod schema;
@@ -20,8 +21,9 @@ pub use network::{
     PublicTls, ServiceType, SignIn, Storage, Suite, WickrNetwork, WickrNetworkSpec,
 };
 pub use network_isolation::{Isolation, LabelSelector, NetworkPolicyMode, PodPeer};
+pub use network_keys::{Keys, RotateAfter};
 pub use network_status::{
-    CryptographyStatus, DocumentStatus, Endpoints, Sizing, Waiting, WickrNetworkStatus,
+    CryptographyStatus, DocumentStatus, Endpoints, KeyPhase, KeyStatus, Sizing, Waiting, WickrNetworkStatus,
 };
 pub use reference::{ConfigMapKeyReference, LocalReference, SecretKeyReference};
 

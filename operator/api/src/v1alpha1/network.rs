@@ -1,10 +1,11 @@
-//! `WickrNetwork`, the spec (its status: `network_status`; who may reach its pods: `network_isolation`).
+//! `WickrNetwork`, the spec (its status: `network_status`; who may reach its pods: `network_isolation`; its keys:
+//! `network_keys`).
 
 use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Isolation, LocalReference, WickrNetworkStatus};
+use super::{Isolation, Keys, LocalReference, WickrNetworkStatus};
 
 /// One organisation's network: its keys, its relay and its sign-in service, in one namespace.
 ///
@@ -56,6 +57,9 @@ pub struct WickrNetworkSpec {
     /// Who may reach the network's pods.
     #[serde(default)]
     pub isolation: Isolation,
+    /// How the network's keys are replaced while it runs.
+    #[serde(default)]
+    pub keys: Keys,
     /// What becomes of keys and data when the network is deleted. Default Retain.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,

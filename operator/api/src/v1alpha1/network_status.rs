@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube_derive::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the operator knows about a network.
@@ -35,6 +36,11 @@ pub struct WickrNetworkStatus {
     /// The network document in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentStatus>,
+    /// Each key that is replaced while the network runs, and where that stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub keys: Vec<KeyStatus>,
     /// What was made of capacity.users, one entry per service, with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -76,6 +82,39 @@ pub struct DocumentStatus {
     /// On how many replicas it is in force, as "2 of 2".
     #[schemars(length(max = 32))]
     pub replicas: String,
+}
+
+/// A key that is replaced while the network runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(crates(kube_core = "::kube_core"))]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatus {
+    /// Which one, as spec.keys.rotateAfter names it.
+    #[schemars(length(max = 32))]
+    pub key: String,
+    /// Where its replacement stands.
+    pub phase: KeyPhase,
+    /// When the one that signs now was made.
+    pub made_at: Time,
+    /// When it ends.
+    pub ends_at: Time,
+    /// What its replacement waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub waits_for: Option<String>,
+}
+
+/// Where the replacement of a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyPhase {
+    /// It signs, and is not being replaced.
+    Steady,
+    /// Its successor is there, and everybody is made to trust it; it does not sign yet.
+    Announcing,
+    /// The successor signs; what the one before it has signed is made anew.
+    Replacing,
+    /// Nothing that the one before has signed is in use; it is trusted until the overlap is over.
+    Retiring,
 }
 
 /// What a service was given, and why.

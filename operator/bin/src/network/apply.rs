@@ -72,6 +72,7 @@ pub(super) async fn apply(
         issue::issue(hands, &mut keys, wanted).await?;
         writes += 1;
     }
+    put_all(hands, &plan.rotate.iter().collect::<Vec<_>>(), &mut writes).await?;
     let kept = gathered.seen.document.as_ref();
     let mut document = kept.map(|seen| seen.body.clone());
     // An address that the API server refuses must not stand in a document: nobody forgets a signed one.

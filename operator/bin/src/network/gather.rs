@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use wickr_operator_api::v1alpha1::{IdentityProvider, WickrNetwork};
 use wickr_operator_core::network::{GivenSecret, Neighbour, NetworkRefs, NetworkSeen};
 use wickr_operator_core::{
-    Live as Children, Lookup, Names, NetworkResources, Poll, Role, SsoAnswer, labels, millis,
+    Live as Children, Lookup, Names, NetworkResources, Poll, RelayAnswer, Role, SsoAnswer, labels, millis,
 };
 use wickr_operator_kube::{Class, Failure, Heard, Key, Live, Poller, View};
 
@@ -147,7 +147,7 @@ fn hear(seen: &mut NetworkSeen, poller: &Poller<Services>, key: &Key, targets: &
         match (&target.question, target.role) {
             (Question::Status(_), Role::Relay) => {
                 let poll = poll(heard, |answer| match answer {
-                    Answer::Relay(answer) => Some(answer.clone()),
+                    Answer::Relay(answer) => Some(RelayAnswer::clone(answer)),
                     Answer::Sso(_) | Answer::Public(_) => None,
                 });
                 seen.relay.insert(target.pod.clone(), poll);

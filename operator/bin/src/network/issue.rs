@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wickr_operator_core::network::{KeyMake, KeyToIssue, SEAL};
+use wickr_operator_core::network::{KeyMake, KeySlot, KeyToIssue, SEAL};
 use wickr_pki::{
-    KeyMaterial, PkiError, issue_document_signer, issue_member_service, issue_public_tls, issue_workload,
-    new_issuer, new_root,
+    KeyMaterial, PkiError, Purpose, issue_document_signer, issue_member_service, issue_public_tls,
+    issue_workload, new_issuer, new_root,
 };
 
 use super::apply::Hands;
@@ -31,7 +31,11 @@ pub(super) async fn issue(
         next: "see that the Secret of its issuer is whole".to_owned(),
     })?;
     let issued_by = signer.as_ref().unwrap_or(&material).certificate.clone();
-    hands.put(&wanted.put(data(&material, &issued_by))).await?;
+    let mut trusted = vec![issued_by];
+    if key.signed_by == Some(KeySlot::WorkloadIssuer) {
+        trusted.extend(keys.others(Purpose::Workload, &trusted[0]));
+    }
+    hands.put(&wanted.put(data(&material, &trusted))).await?;
     keys.made(key.slot, material);
     Ok(())
 }

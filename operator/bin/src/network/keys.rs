@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Secret;
 use wickr_operator_core::Names;
 use wickr_operator_core::network::{CERTIFICATE, ISSUED_BY, KeySlot, NetworkSeen, PRIVATE_KEY};
-use wickr_pki::{CertificateDer, KeyMaterial, certificates_to_pem};
+use wickr_pki::{CertificateDer, KeyMaterial, Purpose, certificates_to_pem};
 
 use crate::explain::ApplyError;
 
@@ -34,6 +34,16 @@ impl<'a> Keys<'a> {
         read(self.names, self.seen, slot)
     }
 
+    /// Who else may have signed what is in use for a purpose, beside `issuer`.
+    pub(super) fn others(
+        &self,
+        purpose: Purpose,
+        issuer: &CertificateDer<'_>,
+    ) -> Vec<CertificateDer<'static>> {
+        let all = self.seen.issuers(purpose).unwrap_or_default();
+        wickr_pki::anchors(&all).into_iter().filter(|other| other != issuer).collect()
+    }
+
     /// The Secret of a slot, as conditions name it.
     pub(super) fn object(&self, slot: KeySlot) -> String {
         format!("Secret {}/{}", self.names.namespace, self.names.secret(slot))
@@ -56,12 +66,12 @@ pub(super) fn read(names: &Names, seen: &NetworkSeen, slot: KeySlot) -> Result<K
     KeyMaterial::from_pem(part(CERTIFICATE)?, part(PRIVATE_KEY)?).map_err(|error| unfit(error.to_string()))
 }
 
-/// A key as a Secret's data; `issued_by` is its own certificate for a root.
-pub(super) fn data(material: &KeyMaterial, issued_by: &CertificateDer<'_>) -> BTreeMap<String, Vec<u8>> {
+/// A key as a Secret's data; in `trusted`, who signed it comes first: a root itself.
+pub(super) fn data(material: &KeyMaterial, trusted: &[CertificateDer<'_>]) -> BTreeMap<String, Vec<u8>> {
     let (certificate, key) = material.to_pem();
     BTreeMap::from([
         (CERTIFICATE.to_owned(), certificate.into_bytes()),
         (PRIVATE_KEY.to_owned(), key.expose().clone().into_bytes()),
-        (ISSUED_BY.to_owned(), certificates_to_pem(std::slice::from_ref(issued_by)).into_bytes()),
+        (ISSUED_BY.to_owned(), certificates_to_pem(trusted).into_bytes()),
     ])
 }

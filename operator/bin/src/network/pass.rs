@@ -8,6 +8,7 @@ use wickr_operator_api::v1alpha1::WickrNetwork;
 use wickr_operator_core::Names;
 use wickr_operator_core::network::{KeySlot, Outcome as Ended, plan_removal};
 use wickr_operator_kube::{Controller, Key, Live, Outcome, View, Writer};
+use wickr_pki::Purpose;
 
 use super::apply::Hands;
 use super::{Gathered, apply, build, gather, keys, plan, remove, report, validate};
@@ -159,7 +160,7 @@ impl NetworkController {
         let contact = || {
             Some(Credentials {
                 operator: keys::read(&names, seen, KeySlot::OperatorClient).ok()?,
-                workload: seen.certificate(KeySlot::WorkloadIssuer)?.der.clone(),
+                workload: seen.issuers(Purpose::Workload)?,
                 public: seen.document.as_ref()?.document.anchors.for_public_tls().to_vec(),
                 root: seen.root?,
             })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
+use wickr_operator_api::v1alpha1::{KeyPhase, WickrNetwork, WickrNetworkStatus};
 use wickr_operator_core::network::{self, Outcome, condition};
 use wickr_operator_core::{EventReason, EventWanted, find_condition, unmet};
 use wickr_operator_kube::{Failure, Heard, Live, ObjectName, Reported, Writer};
@@ -88,7 +88,8 @@ fn stands_until_asked(
     nothing_done && judged && context.contacts.get(&key).is_some() && gathered.targets.iter().any(unasked)
 }
 
-/// Every 30 s while all is well, every 5 s otherwise; nobody before the network has its keys.
+/// Every 30 s while all is well, every 5 s otherwise, or while what an issuer has signed is made anew; nobody before the
+/// network has its keys.
 fn ask_from_now_on(context: &Context, live: &Live, status: &WickrNetworkStatus, gathered: &Gathered) {
     let key = live.key();
     let reachable = context.contacts.get(&key).is_some();
@@ -100,5 +101,6 @@ fn ask_from_now_on(context: &Context, live: &Live, status: &WickrNetworkStatus, 
         Heard::Answered { answer, .. } => answer.oldest_sign().is_some_and(|sign| now.since(sign) > WANING),
         Heard::Failed { .. } | Heard::Never => true,
     });
-    context.poller.want(&key, targets, !ready || waning);
+    let replacing = status.keys.iter().any(|key| key.phase == KeyPhase::Replacing);
+    context.poller.want(&key, targets, !ready || waning || replacing);
 }

@@ -14,7 +14,7 @@ use super::{Call, Contacts, Question, Target};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A relay's status.
-    Relay(RelayAnswer),
+    Relay(Box<RelayAnswer>),
     /// The status of sso.
     Sso(Box<SsoAnswer>),
     /// A public listener.
@@ -57,9 +57,9 @@ impl Ask for Services {
         let body = call.make().await.map_err(|error| error.to_string())?;
         let unreadable = |error: serde_json::Error| format!("{}:{}: {error}", target.host, target.port);
         match (&target.question, target.role) {
-            (Question::Status(_), Role::Relay) => {
-                serde_json::from_slice(&body).map(Answer::Relay).map_err(unreadable)
-            }
+            (Question::Status(_), Role::Relay) => serde_json::from_slice(&body)
+                .map(|answer| Answer::Relay(Box::new(answer)))
+                .map_err(unreadable),
             (Question::Status(_), Role::Sso) => {
                 serde_json::from_slice(&body).map(|answer| Answer::Sso(Box::new(answer))).map_err(unreadable)
             }
@@ -138,10 +138,17 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wickr_operator_core::CertificatesAnswer;
 
     fn relay(at: i64, ok: bool) -> Answer {
         let canary = Check { ok, at: Some(UnixMillis(at)), ..Check::default() };
-        Answer::Relay(RelayAnswer { document: 1, canary, changes: None, disk: None })
+        Answer::Relay(Box::new(RelayAnswer {
+            document: 1,
+            canary,
+            changes: None,
+            disk: None,
+            certificates: CertificatesAnswer::default(),
+        }))
     }
 
     #[test]
@@ -157,7 +164,7 @@ mod tests {
         let hears = |at, hears| match relay(at, true) {
             Answer::Relay(answer) => {
                 let changes = Some(Check { ok: hears, at: Some(UnixMillis(at)), ..Check::default() });
-                Answer::Relay(RelayAnswer { changes, ..answer })
+                Answer::Relay(Box::new(RelayAnswer { changes, ..*answer }))
             }
             other => other,
         };

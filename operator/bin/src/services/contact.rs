@@ -16,8 +16,8 @@ use wickr_policy::{Der, RootPin};
 pub struct Credentials {
     /// `spiffe://<domain>/operator`.
     pub operator: KeyMaterial,
-    /// The issuer of workload certificates.
-    pub workload: Der,
+    /// The issuers of workload certificates: more than one while one follows another.
+    pub workload: Vec<Der>,
     /// Who may sign public certificates.
     pub public: Vec<Der>,
     /// The root that the public document must lead to.
@@ -63,7 +63,7 @@ impl Contact {
     /// TLS to the admin port of one workload.
     pub fn admin(&self, server: &SpiffeId) -> Result<ClientConfig, PkiError> {
         let trust = WorkloadTrust {
-            anchors: vec![CertificateDer::from(self.credentials.workload.as_bytes().to_vec())],
+            anchors: wickr_pki::anchors(&self.credentials.workload),
             allowed: vec![server.clone()],
         };
         client_config(Some(&self.identity), ServerTrust::Workload(trust), &[ALPN_HTTP1], self.clock.clone())

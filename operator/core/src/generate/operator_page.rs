@@ -43,6 +43,13 @@ fn keys(out: &mut String) {
             if slot.is_durable() { "yes" } else { "no: made again when it is lost, renewed by itself" };
         let _ = writeln!(out, "| `NAME-{}` | {durable} |", slot.suffix());
     }
+    for slot in KeySlot::NEXT {
+        let _ = writeln!(
+            out,
+            "| `NAME-{}` | yes; there only while the issuer is being replaced |",
+            slot.suffix()
+        );
+    }
 }
 
 fn calls(out: &mut String) {

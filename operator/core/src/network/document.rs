@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::json;
 use wickr_base::UnixMillis;
 use wickr_pki::trust::DocumentBody;
-use wickr_pki::{CertificateDer, certificates_to_pem};
+use wickr_pki::{CertificateDer, Purpose, certificates_to_pem};
 use wickr_policy::{Anchors, NetworkDocument, SigningReason, Urls, due_for_signing};
 
 use super::seen::{DOCUMENT_KEY, NetworkSeen, ROOT_KEY};
@@ -41,6 +41,8 @@ pub enum SignReason {
     Overtaken(u64),
     /// The ConfigMap was put there by somebody else, from a backup: clients may have seen a higher number since.
     Restored,
+    /// The document key is another one than the kept one was signed by.
+    Resigned,
 }
 
 impl fmt::Display for SignReason {
@@ -48,6 +50,7 @@ impl fmt::Display for SignReason {
         match self {
             Self::Due(reason) => reason.fmt(f),
             Self::Overtaken(number) => write!(f, "number {number} was in force already"),
+            Self::Resigned => f.write_str("the document key was replaced"),
             Self::Restored => {
                 f.write_str("the kept one was restored, and may be older than what clients have seen")
             }
@@ -94,9 +97,9 @@ pub(super) fn payload(
         expires_at: UnixMillis::from_seconds(now.plus(DOCUMENT_LIFE).seconds()),
         urls: Urls { relay: network.exposure.relay.clone(), sso: network.exposure.sso.clone() },
         anchors: Anchors {
-            workload: vec![der(KeySlot::WorkloadIssuer)?],
-            device: vec![der(KeySlot::DeviceIssuer)?],
-            document: vec![der(KeySlot::DocumentIssuer)?],
+            workload: seen.issuers(Purpose::Workload)?,
+            device: seen.issuers(Purpose::Device)?,
+            document: seen.issuers(Purpose::Document)?,
             public_tls,
         },
         roots: vec![der(KeySlot::Root)?],
@@ -129,7 +132,11 @@ fn due(
     if kept.is_some_and(|kept| kept.number < told) {
         return Some(SignReason::Overtaken(told));
     }
-    is_restored(network, seen).then_some(SignReason::Restored)
+    if is_restored(network, seen) {
+        return Some(SignReason::Restored);
+    }
+    let key = &seen.certificate(KeySlot::DocumentKey)?.der;
+    seen.document.as_ref().is_some_and(|kept| kept.signer != *key).then_some(SignReason::Resigned)
 }
 
 /// Whether the kept document lies in a ConfigMap that this network has not written.

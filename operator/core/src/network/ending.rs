@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wickr_base::UnixMillis;
 
+use super::rotation::ROTATING;
 use super::valid::PublicTlsSource;
 use super::{CertificateSeen, KeySlot, NetworkSeen, ValidNetwork};
 use crate::Names;
@@ -46,7 +47,7 @@ pub(super) fn endings(
     let secret = |name: &str| format!("Secret {}/{name}", names.namespace);
     let kept = KeySlot::ALL.into_iter().filter_map(|slot| {
         // Whoever ends with its issuer is renewed when that is: it alone is told of.
-        if !slot.is_durable() && seen.ends_with_its_issuer(slot) {
+        if is_renewed(slot) && seen.ends_with_its_issuer(slot) {
             return None;
         }
         let (reason, message, next) = judge(slot, seen.certificate(slot)?, now)?;
@@ -72,12 +73,17 @@ pub(super) fn endings(
     all
 }
 
+/// Whether a successor is made by itself when a third of its life is left: `plan/keys`, `rotation`.
+fn is_renewed(slot: KeySlot) -> bool {
+    !slot.is_durable() || ROTATING.into_iter().any(|purpose| KeySlot::issuer(purpose) == slot)
+}
+
 type Words = (&'static str, &'static str, &'static str);
 
 /// What is to be said of a certificate of ours; nothing while there is time.
 fn judge(slot: KeySlot, certificate: &CertificateSeen, now: UnixMillis) -> Option<Words> {
     let (from, until) = (certificate.not_before, certificate.not_after);
-    if slot.is_durable() {
+    if !is_renewed(slot) {
         return is_near(from, until, now, DURABLE_NOTICE).then_some((
             "KeyEnding",
             "nothing renews it in place, and the network ends with it",
@@ -118,6 +124,8 @@ mod tests {
             not_after: day(days),
             fingerprint: [0; 32],
             issuer: None,
+            trusts: Vec::new(),
+            previous: Vec::new(),
         }
     }
 
@@ -126,13 +134,13 @@ mod tests {
         // Slot, days it lives, the last day of silence, the first day of warning, the warning.
         let table = [
             (KeySlot::Root, 3650, 3469, 3470, "KeyEnding"),
-            (KeySlot::WorkloadIssuer, 1825, 1644, 1645, "KeyEnding"),
-            (KeySlot::DocumentIssuer, 1825, 1644, 1645, "KeyEnding"),
             (KeySlot::DeviceIssuer, 1825, 1644, 1645, "KeyEnding"),
             (KeySlot::ExternalSender, 1825, 1644, 1645, "KeyEnding"),
             // One that lives shorter than the notice is not told of from its first day on.
             (KeySlot::Root, 90, 59, 60, "KeyEnding"),
             // Renewed by itself: on day 20 of 30, and on day 1217 of 1825.
+            (KeySlot::WorkloadIssuer, 1825, 1520, 1521, "RenewalMissed"),
+            (KeySlot::DocumentIssuer, 1825, 1520, 1521, "RenewalMissed"),
             (KeySlot::DocumentKey, 1825, 1520, 1521, "RenewalMissed"),
             (KeySlot::OperatorClient, 30, 24, 25, "RenewalMissed"),
             (KeySlot::Tls(Role::Relay), 30, 24, 25, "RenewalMissed"),

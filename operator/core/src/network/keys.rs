@@ -33,6 +33,8 @@ pub enum KeySlot {
     Tls(Role),
     /// The services towards clients, when managed.
     PublicTls,
+    /// The issuer that is to follow the one for this purpose, while it is being replaced. Mounted nowhere.
+    Next(Purpose),
 }
 
 /// How a key is made.
@@ -94,13 +96,16 @@ pub const WORKLOAD_LIFE: Duration = Duration::from_hours(30 * 24);
 pub const CERTIFICATE: &str = "tls.crt";
 /// Key of a Secret's data: private key, PEM.
 pub const PRIVATE_KEY: &str = "tls.key";
-/// Key of a Secret's data: the certificate of who signed it, PEM.
+/// Key of a Secret's data: the certificate of who signed it, PEM; in a workload's, all issuers of workloads that it
+/// shall trust follow.
 pub const ISSUED_BY: &str = "ca.crt";
+/// Key of an issuer's data: the certificates of those that it has followed and that are trusted still, PEM.
+pub const PREVIOUS: &str = "previous.crt";
 /// Key of a Secret's data: random bytes.
 pub const SEAL: &str = "seal.key";
 
 impl KeySlot {
-    /// All of them, signers before what they sign.
+    /// All that a network has at all times, signers before what they sign.
     pub const ALL: [Self; 11] = [
         Self::Root,
         Self::WorkloadIssuer,
@@ -114,6 +119,18 @@ impl KeySlot {
         Self::Tls(Role::Relay),
         Self::PublicTls,
     ];
+
+    /// Those that are there only while an issuer is being replaced (`rotation`).
+    pub const NEXT: [Self; 2] = [Self::Next(Purpose::Workload), Self::Next(Purpose::Document)];
+
+    /// The issuer for a purpose.
+    pub fn issuer(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Workload => Self::WorkloadIssuer,
+            Purpose::Document => Self::DocumentIssuer,
+            Purpose::Device => Self::DeviceIssuer,
+        }
+    }
 
     /// What follows the network's name in the Secret's name.
     pub fn suffix(self) -> &'static str {
@@ -129,6 +146,9 @@ impl KeySlot {
             Self::Tls(Role::Sso) => "tls-sso",
             Self::Tls(Role::Relay) => "tls-relay",
             Self::PublicTls => "public-tls",
+            Self::Next(Purpose::Workload) => "workload-issuer-next",
+            Self::Next(Purpose::Document) => "document-issuer-next",
+            Self::Next(Purpose::Device) => "device-issuer-next",
         }
     }
 
@@ -136,7 +156,9 @@ impl KeySlot {
     pub fn signer(self) -> Option<Self> {
         match self {
             Self::Root | Self::SsoSeal => None,
-            Self::WorkloadIssuer | Self::DocumentIssuer | Self::DeviceIssuer => Some(Self::Root),
+            Self::WorkloadIssuer | Self::DocumentIssuer | Self::DeviceIssuer | Self::Next(_) => {
+                Some(Self::Root)
+            }
             Self::ExternalSender => Some(Self::DeviceIssuer),
             Self::DocumentKey => Some(Self::DocumentIssuer),
             Self::OperatorClient | Self::Tls(_) | Self::PublicTls => Some(Self::WorkloadIssuer),
@@ -152,7 +174,8 @@ impl KeySlot {
             | Self::DocumentIssuer
             | Self::DeviceIssuer
             | Self::ExternalSender
-            | Self::SsoSeal => true,
+            | Self::SsoSeal
+            | Self::Next(_) => true,
             Self::DocumentKey | Self::OperatorClient | Self::Tls(_) | Self::PublicTls => false,
         }
     }
@@ -163,7 +186,8 @@ pub fn wanted(network: &ValidNetwork) -> Vec<KeyWanted> {
     KeySlot::ALL.into_iter().filter_map(|slot| key(network, slot)).collect()
 }
 
-fn key(network: &ValidNetwork, slot: KeySlot) -> Option<KeyWanted> {
+/// How the key of a slot is made; none when the network has no use for it.
+pub(super) fn key(network: &ValidNetwork, slot: KeySlot) -> Option<KeyWanted> {
     let domain = &network.domain;
     let workload = |role: &str, dns: Vec<String>| KeyMake::Workload {
         id: SpiffeId::new(domain.clone(), role),
@@ -183,6 +207,7 @@ fn key(network: &ValidNetwork, slot: KeySlot) -> Option<KeyWanted> {
         KeySlot::DocumentKey => KeyMake::DocumentSigner,
         KeySlot::OperatorClient => workload("operator", Vec::new()),
         KeySlot::Tls(role) => workload(role.name(), network.names.dns(role)),
+        KeySlot::Next(purpose) => KeyMake::Issuer(purpose),
         KeySlot::PublicTls => {
             let PublicTlsSource::Managed = network.exposure.tls else { return None };
             let hostname = network.exposure.hostname.clone();

@@ -9,6 +9,7 @@ mod plan;
 mod plan_text;
 mod refs;
 mod removal;
+mod rotation;
 mod seen;
 mod sizing;
 mod status;
@@ -21,7 +22,8 @@ pub use document::{DOCUMENT_LIFE, DocumentToSign, SignReason};
 pub use ending::{DURABLE_NOTICE, GIVEN_NOTICE};
 pub use events::events;
 pub use keys::{
-    CERTIFICATE, ISSUED_BY, KeyMake, KeySlot, KeyWanted, PRIVATE_KEY, SEAL, WORKLOAD_LIFE, wanted as keys,
+    CERTIFICATE, ISSUED_BY, KeyMake, KeySlot, KeyWanted, PREVIOUS, PRIVATE_KEY, SEAL, WORKLOAD_LIFE,
+    wanted as keys,
 };
 pub use plan::{FinalizerChange, IssueReason, KeyToIssue, Plan, Push, plan};
 pub use plan_text::plan_text;
@@ -32,7 +34,8 @@ pub use sizing::Sizes;
 pub use status::{Applied, Outcome, condition, report};
 pub use targets::{ServiceTarget, targets};
 pub use valid::{
-    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidNetwork, ValidStorage,
+    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidKeys, ValidNetwork,
+    ValidStorage,
 };
 pub use validate::validate;
 

@@ -21,6 +21,7 @@ pub fn plan_text(plan: &Plan) -> String {
         let verb = if key.is_renewal() { "renew" } else { "make" };
         line(format!("{verb} key {} ({})", key.key.name, key.because));
     }
+    plan.rotate.iter().for_each(|put| line(put.to_string()));
     if let Some(sign) = &plan.sign {
         line(format!("sign network document {} ({})", sign.payload.number, sign.because));
     }

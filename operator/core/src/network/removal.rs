@@ -78,7 +78,7 @@ fn durable<'a>(
     let names = Names::new(network.namespace().unwrap_or_default(), network.name_any());
     let secret = KindRow::of::<k8s_openapi::api::core::v1::Secret>();
     let claim = KindRow::of::<k8s_openapi::api::core::v1::PersistentVolumeClaim>();
-    let secrets = KeySlot::ALL.into_iter().filter(|slot| slot.is_durable()).map({
+    let secrets = KeySlot::ALL.into_iter().chain(KeySlot::NEXT).filter(|slot| slot.is_durable()).map({
         let names = names.clone();
         move |slot| (secret, names.secret(slot))
     });

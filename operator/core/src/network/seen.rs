@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use serde_json::Value;
-use wickr_base::UnixMillis;
+use wickr_base::{Domain, UnixMillis};
 use wickr_pki::trust::{DocumentBody, read_document_whenever};
-use wickr_pki::{certificates_from_pem, describe, fingerprint_spki};
+use wickr_pki::{Purpose, certificates_from_pem, check_issuer, describe, fingerprint_spki};
 use wickr_policy::{Der, NetworkDocument, RootPin};
 
 use super::KeySlot;
-use super::keys::{CERTIFICATE, ISSUED_BY, SEAL};
+use super::keys::{CERTIFICATE, ISSUED_BY, PREVIOUS, SEAL};
 use crate::failure::Explained;
-use crate::live::{is_going, label};
+use crate::live::{annotation, is_going, label};
 use crate::{KindRow, Live, Names, Poll, PublicAnswer, RelayAnswer, Role, SsoAnswer, labels};
 
 /// Key of the document's ConfigMap: the signed document as it is served.
@@ -52,6 +52,8 @@ pub struct KeySeen {
     pub domain: Option<String>,
     /// Whether its Secret is being deleted.
     pub going: bool,
+    /// When it took its predecessor's place, if it did.
+    pub rotated_at: Option<UnixMillis>,
     /// What is in it, or why that can't be read.
     pub content: Result<KeyContent, String>,
 }
@@ -85,6 +87,10 @@ pub struct CertificateSeen {
     pub fingerprint: [u8; 32],
     /// SHA-256 of the public key of who signed it, as `ca.crt` has it.
     pub issuer: Option<[u8; 32]>,
+    /// All of `ca.crt`.
+    pub trusts: Vec<Der>,
+    /// Of an issuer: those that it has followed and that are trusted still, the oldest first.
+    pub previous: Vec<Der>,
 }
 
 /// The signed document that is there.
@@ -94,6 +100,8 @@ pub struct DocumentSeen {
     pub document: NetworkDocument,
     /// As it is served, for `PUT /document`.
     pub body: DocumentBody,
+    /// The certificate of the key that signed it.
+    pub signer: Der,
 }
 
 impl NetworkSeen {
@@ -106,6 +114,21 @@ impl NetworkSeen {
         };
         let document = root.and_then(|root| read_document(names, &live, root, now));
         Self { live, keys, root, document, pods, ..Self::default() }
+    }
+
+    /// Who may have signed what is in use for a purpose: those before, the present one, the one that follows it; none
+    /// while the present one can't be read.
+    pub fn issuers(&self, purpose: Purpose) -> Option<Vec<Der>> {
+        let present = self.certificate(KeySlot::issuer(purpose))?;
+        let next = self.certificate(KeySlot::Next(purpose)).map(|next| &next.der);
+        let all = present.previous.iter().chain([&present.der]).chain(next);
+        let mut issuers: Vec<Der> = Vec::new();
+        all.for_each(|der| {
+            if !issuers.contains(der) {
+                issuers.push(der.clone());
+            }
+        });
+        Some(issuers)
     }
 
     /// The certificate in a slot, when it can be read.
@@ -128,20 +151,14 @@ impl NetworkSeen {
 impl CertificateSeen {
     /// Reads the first certificate of `certificate`, signed by the first of `issued_by`; both PEM.
     pub fn read(certificate: &[u8], issued_by: Option<&[u8]>) -> Result<Self, String> {
-        let first = |pem: &[u8], what: &str| {
-            let list = certificates_from_pem(pem).map_err(|error| format!("{what}: {error}"))?;
-            list.into_iter().next().ok_or_else(|| format!("{what}: there is no certificate in it"))
-        };
-        let der = first(certificate, CERTIFICATE)?;
+        let list =
+            |pem: &[u8], what: &str| certificates_from_pem(pem).map_err(|error| format!("{what}: {error}"));
+        let der = list(certificate, CERTIFICATE)?.swap_remove(0);
         let about = describe(&der).map_err(|error| format!("{CERTIFICATE}: {error}"))?;
         let fingerprint = fingerprint_spki(&der).map_err(|error| format!("{CERTIFICATE}: {error}"))?;
-        let issuer = match issued_by {
-            Some(pem) => {
-                let issuer = first(pem, ISSUED_BY)?;
-                Some(fingerprint_spki(&issuer).map_err(|error| format!("{ISSUED_BY}: {error}"))?)
-            }
-            None => None,
-        };
+        let trusts = issued_by.map_or(Ok(Vec::new()), |pem| list(pem, ISSUED_BY))?;
+        let issuer = trusts.first().map(|issuer| fingerprint_spki(issuer)).transpose();
+        let issuer = issuer.map_err(|error| format!("{ISSUED_BY}: {error}"))?;
         Ok(Self {
             der: Der::new(der.to_vec()),
             uris: about.uris,
@@ -150,8 +167,21 @@ impl CertificateSeen {
             not_after: about.not_after,
             fingerprint,
             issuer,
+            trusts: ders(&trusts),
+            previous: Vec::new(),
         })
     }
+}
+
+fn ders(list: &[wickr_pki::CertificateDer<'_>]) -> Vec<Der> {
+    list.iter().map(|der| Der::new(der.to_vec())).collect()
+}
+
+/// Adds what stands in `previous.crt`.
+fn with_previous(mut seen: CertificateSeen, pem: Option<&[u8]>) -> Result<CertificateSeen, String> {
+    let list = pem.map_or(Ok(Vec::new()), certificates_from_pem);
+    seen.previous = ders(&list.map_err(|error| format!("{PREVIOUS}: {error}"))?);
+    Ok(seen)
 }
 
 const SECRET: KindRow = KindRow::of::<Secret>();
@@ -161,7 +191,30 @@ fn read_keys(names: &Names, live: &Live) -> BTreeMap<KeySlot, KeySeen> {
         let object = live.value(SECRET, &names.secret(slot))?;
         Some((slot, read_key(slot, object, live.get::<Secret>(&names.secret(slot)))))
     };
-    KeySlot::ALL.into_iter().filter_map(read).collect()
+    let mut keys: BTreeMap<KeySlot, KeySeen> =
+        KeySlot::ALL.into_iter().chain(KeySlot::NEXT).filter_map(read).collect();
+    let root = match keys.get(&KeySlot::Root).map(|key| &key.content) {
+        Some(Ok(KeyContent::Certificate(root))) => root.der.as_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    for (slot, next) in &mut keys {
+        if let KeySlot::Next(purpose) = slot {
+            next.content = check_next(next, *purpose, &root);
+        }
+    }
+    keys
+}
+
+/// A successor is named to everybody before it signs: one that they would refuse, and with it the document, is none.
+fn check_next(next: &KeySeen, purpose: Purpose, root: &[u8]) -> Result<KeyContent, String> {
+    let content = next.content.clone()?;
+    let (KeyContent::Certificate(certificate), Some(Ok(domain))) =
+        (&content, next.domain.as_deref().map(str::parse::<Domain>))
+    else {
+        return Err(format!("it has no certificate, or no label {}", labels::DOMAIN));
+    };
+    check_issuer(certificate.der.as_bytes(), &[root], &domain, purpose).map_err(|error| error.to_string())?;
+    Ok(content)
 }
 
 fn read_key(slot: KeySlot, object: &Value, secret: Option<Secret>) -> KeySeen {
@@ -174,8 +227,10 @@ fn read_key(slot: KeySlot, object: &Value, secret: Option<Secret>) -> KeySeen {
         },
         _ => match data.get(CERTIFICATE) {
             Some(pem) => {
-                let issued_by = data.get(ISSUED_BY).map(|pem| pem.0.as_slice());
-                CertificateSeen::read(&pem.0, issued_by).map(KeyContent::Certificate)
+                let part = |key: &str| data.get(key).map(|pem| pem.0.as_slice());
+                CertificateSeen::read(&pem.0, part(ISSUED_BY))
+                    .and_then(|seen| with_previous(seen, part(PREVIOUS)))
+                    .map(KeyContent::Certificate)
             }
             None => Err(format!("it has no {CERTIFICATE}")),
         },
@@ -184,8 +239,14 @@ fn read_key(slot: KeySlot, object: &Value, secret: Option<Secret>) -> KeySeen {
         network: label(object, labels::NETWORK).map(str::to_owned),
         domain: label(object, labels::DOMAIN).map(str::to_owned),
         going: is_going(object),
+        rotated_at: annotation(object, labels::ROTATED_AT).and_then(time),
         content,
     }
+}
+
+/// A time as `rotation` writes it.
+fn time(text: &str) -> Option<UnixMillis> {
+    wickr_base::rfc3339::deserialize(Value::from(text)).ok()
 }
 
 fn read_document(names: &Names, live: &Live, root: RootPin, now: UnixMillis) -> Option<DocumentSeen> {
@@ -193,5 +254,6 @@ fn read_document(names: &Names, live: &Live, root: RootPin, now: UnixMillis) -> 
     let json = map.data?.remove(DOCUMENT_KEY)?;
     let trusted = read_document_whenever(json.as_bytes(), &[root], now).ok()?;
     let body = serde_json::from_str(&json).ok()?;
-    Some(DocumentSeen { document: trusted.document, body })
+    let signer = Der::new(trusted.signer.to_vec());
+    Some(DocumentSeen { document: trusted.document, body, signer })
 }

@@ -1,10 +1,13 @@
 //! A network's spec after `validate`: parsed once, with nothing left that could be wrong.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use wickr_base::{Domain, UnixMillis};
 use wickr_operator_api::v1alpha1::PodPeer;
 use wickr_policy::{Der, RootPin, ServiceUrl, Suite};
 
+use super::KeySlot;
 use super::sizing::Sizes;
 use crate::Names;
 
@@ -27,6 +30,8 @@ pub struct ValidNetwork {
     pub exposure: ValidExposure,
     /// NetworkPolicies; `None` when they are disabled.
     pub isolation: Option<ValidIsolation>,
+    /// How its keys are replaced.
+    pub keys: ValidKeys,
     /// Whether data goes with it when it is deleted.
     pub removes_data: bool,
     /// Whether nothing may be changed.
@@ -94,6 +99,38 @@ pub enum PublicTlsSource {
         /// When it ends.
         not_after: UnixMillis,
     },
+}
+
+/// How the keys of a network are replaced while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValidKeys {
+    /// Certificates of services and of the operator that are older are replaced.
+    pub certificates: Option<UnixMillis>,
+    /// The same for the document key.
+    pub document_key: Option<UnixMillis>,
+    /// The same for the workload issuer.
+    pub workload_issuer: Option<UnixMillis>,
+    /// The same for the document issuer.
+    pub document_issuer: Option<UnixMillis>,
+    /// How long an issuer and its successor are trusted side by side, before and after the change.
+    pub overlap: Duration,
+}
+
+impl ValidKeys {
+    /// The day that is named for a key.
+    pub(super) fn rotate_after(&self, slot: KeySlot) -> Option<UnixMillis> {
+        match slot {
+            KeySlot::OperatorClient | KeySlot::Tls(_) | KeySlot::PublicTls => self.certificates,
+            KeySlot::DocumentKey => self.document_key,
+            KeySlot::WorkloadIssuer => self.workload_issuer,
+            KeySlot::DocumentIssuer => self.document_issuer,
+            KeySlot::Root
+            | KeySlot::DeviceIssuer
+            | KeySlot::ExternalSender
+            | KeySlot::SsoSeal
+            | KeySlot::Next(_) => None,
+        }
+    }
 }
 
 /// Whom the network's pods may reach and be reached by.

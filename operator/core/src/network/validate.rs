@@ -1,9 +1,12 @@
 //! From a spec and what it points at to a `ValidNetwork`, or all findings. The same function for operator and webhook.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube_core::{Resource as _, ResourceExt as _};
-use wickr_base::{Domain, UnixMillis};
-use wickr_operator_api::v1alpha1 as api;
+use wickr_base::{Domain, Lifetime, UnixMillis};
+use wickr_operator_api::v1alpha1::{self as api, RotateAfter};
 use wickr_pki::{KeyMaterial, certificates_from_pem};
 use wickr_policy::{Der, ServiceUrl, Suite};
 
@@ -11,9 +14,11 @@ use super::keys::{CERTIFICATE, ISSUED_BY, PRIVATE_KEY};
 use super::seen::CertificateSeen;
 use super::sizing::Sizes;
 use super::valid::{
-    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidNetwork, ValidStorage,
+    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidKeys, ValidNetwork,
+    ValidStorage,
 };
 use super::{GivenSecret, Neighbour, NetworkRefs, SecretData};
+use crate::condition::millis;
 use crate::drift::bytes;
 use crate::finding::{Finding, FindingCode, Findings};
 use crate::names::LONGEST;
@@ -35,8 +40,9 @@ pub fn validate(
     let domain = parse_domain(&network.spec.domain, &mut findings);
     let sizes = sizes(&network.spec, &mut findings);
     let exposure = exposure(&network.spec.exposure, refs, now, &mut findings);
-    match (domain, sizes, exposure) {
-        (Some(domain), Some(sizes), Some(exposure)) if findings.is_empty() => Ok(ValidNetwork {
+    let keys = keys(&network.spec.keys, &mut findings);
+    match (domain, sizes, exposure, keys) {
+        (Some(domain), Some(sizes), Some(exposure), Some(keys)) if findings.is_empty() => Ok(ValidNetwork {
             owner: owner(network),
             domain,
             suite: match network.spec.cryptography.suite {
@@ -46,6 +52,7 @@ pub fn validate(
             storage: storage(&network.spec.storage.embedded, &refs.storage_classes),
             exposure,
             isolation: isolation(&network.spec, refs),
+            keys,
             removes_data: network.spec.deletion_policy == api::DeletionPolicy::Delete,
             paused: network.spec.paused,
             root: refs.root,
@@ -136,6 +143,33 @@ fn sizes(spec: &api::WickrNetworkSpec, findings: &mut Vec<Finding>) -> Option<Si
         return None;
     }
     Some(Sizes::new(users?, size.clone()))
+}
+
+/// The shortest overlap: every connected client learns of a change within it. The longest: a month.
+const OVERLAP: RangeInclusive<Duration> = Duration::from_secs(15)..=Duration::from_hours(720);
+
+fn keys(spec: &api::Keys, findings: &mut Vec<Finding>) -> Option<ValidKeys> {
+    let refused = match spec.overlap.parse::<Lifetime>() {
+        Ok(overlap) if OVERLAP.contains(&overlap.get()) => {
+            // Certificates begin at whole seconds.
+            let day =
+                |day: &Option<Time>| day.as_ref().map(|day| UnixMillis::from_seconds(millis(day).seconds()));
+            let RotateAfter { certificates, document_key, workload_issuer, document_issuer } =
+                &spec.rotate_after;
+            return Some(ValidKeys {
+                certificates: day(certificates),
+                document_key: day(document_key),
+                workload_issuer: day(workload_issuer),
+                document_issuer: day(document_issuer),
+                overlap: overlap.get(),
+            });
+        }
+        Ok(overlap) => (FindingCode::OutOfRange, format!("{overlap} is not from 15s to 720h")),
+        Err(error) => (FindingCode::Unreadable, error.to_string()),
+    };
+    let (code, message) = refused;
+    findings.push(Finding::new("spec.keys.overlap", code, message, "write it like 24h, from 15s to 720h"));
+    None
 }
 
 fn exposure(

@@ -1,22 +1,20 @@
 //! A network's little world: applies plans to values as the driver and the API server would.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wickr_base::UnixMillis;
 use wickr_operator_api::v1alpha1::{WickrNetwork, WickrNetworkStatus};
-use wickr_operator_core::network::{
-    self, Applied, KeyMake, KeySlot, KeyToIssue, NetworkRefs, NetworkSeen, Outcome, Plan, SEAL,
-};
+use wickr_operator_core::network::{self, Applied, KeySlot, NetworkRefs, NetworkSeen, Outcome, Plan};
 use wickr_operator_core::{
     Check, Disk, Env, Explained, HoldReason, KindRow, Live, Lookup, NETWORK_MANAGER, Names, Poll,
     ProviderAnswer, ProviderInUse, PublicAnswer, Put, RelayAnswer, Role, SsoAnswer, Target,
 };
-use wickr_operator_testkit::keys::{Data, Issuers, data};
+use wickr_operator_testkit::keys::Issuers;
 use wickr_operator_testkit::objects::{demo_network, demo_provider, storage_class};
 use wickr_pki::trust::sign_document;
-use wickr_pki::{KeyMaterial, Purpose};
 
 /// 2026-01-02T00:00:00Z.
 pub(crate) const START: UnixMillis = UnixMillis(1_767_312_000_000);
@@ -33,6 +31,7 @@ pub(crate) fn env() -> Env {
 }
 
 /// Everything that one network's passes see and change.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) network: WickrNetwork,
     pub(crate) refs: NetworkRefs,
@@ -45,8 +44,8 @@ pub(crate) struct World {
     /// Why the last event was not published.
     pub(crate) unheard: Option<Explained>,
     pub(crate) now: UnixMillis,
-    pub(crate) issuers: Issuers,
-    version: u64,
+    pub(crate) issuers: Arc<Issuers>,
+    pub(crate) version: u64,
 }
 
 impl World {
@@ -69,7 +68,7 @@ impl World {
             public: BTreeMap::new(),
             unheard: None,
             now: START,
-            issuers: Issuers::new("hq.example", START),
+            issuers: Arc::new(Issuers::new("hq.example", START)),
             version: 10,
         }
     }
@@ -135,7 +134,12 @@ impl World {
     pub(crate) fn settle(&mut self) -> usize {
         for passes in 0..10 {
             let plan = self.pass();
-            if plan.issue.is_empty() && plan.sign.is_none() && plan.put.is_empty() && plan.prune.is_empty() {
+            if plan.issue.is_empty()
+                && plan.rotate.is_empty()
+                && plan.sign.is_none()
+                && plan.put.is_empty()
+                && plan.prune.is_empty()
+            {
                 return passes;
             }
             self.roll_out();
@@ -145,26 +149,39 @@ impl World {
 
     /// Does what a plan says, as the driver would.
     pub(crate) fn apply(&mut self, plan: &Plan) {
-        for key in &plan.issue {
+        self.apply_first(plan, usize::MAX);
+    }
+
+    /// The same by an operator that is gone after so many steps; gives how many of them it did.
+    pub(crate) fn apply_first(&mut self, plan: &Plan, most: usize) -> usize {
+        let mut done = 0;
+        let mut may = || {
+            let may = done < most;
+            done += usize::from(may);
+            may
+        };
+        for key in plan.issue.iter().take_while(|_| may()) {
             let put = key.put(self.make(key));
             self.write(&put);
         }
-        if let Some(sign) = &plan.sign {
+        plan.rotate.iter().take_while(|_| may()).for_each(|put| self.write(put));
+        if let Some(sign) = plan.sign.as_ref().filter(|_| may()) {
             let key = |slot| self.key(slot);
             let (issuer, root) = (key(KeySlot::DocumentIssuer), key(KeySlot::Root));
             let signer = key(KeySlot::DocumentKey);
             let body = sign_document(&sign.payload, &signer, &issuer.certificate, &root.certificate).unwrap();
             self.write(&sign.put(&body));
         }
-        plan.put.iter().for_each(|put| self.write(put));
-        plan.prune.iter().for_each(|target| self.delete(target));
-        for push in &plan.push {
+        plan.put.iter().take_while(|_| may()).for_each(|put| self.write(put));
+        plan.prune.iter().take_while(|_| may()).for_each(|target| self.delete(target));
+        for push in plan.push.iter().take_while(|_| may()) {
             match (push.role, &mut self.relay, &mut self.sso) {
                 (Role::Relay, Poll::Answered { answer, .. }, _) => answer.document = push.number,
                 (Role::Sso, _, Poll::Answered { answer, .. }) => answer.document = push.number,
                 _ => {}
             }
         }
+        done
     }
 
     /// Pods are running and settled, volumes bound.
@@ -206,9 +223,14 @@ impl World {
         };
         let at = self.now;
         let (canary, changes) = (fine.clone(), Some(fine.clone()));
-        self.relay = Poll::Answered { at, answer: RelayAnswer { document, canary, changes, disk } };
+        self.relay = Poll::Answered {
+            at,
+            answer: RelayAnswer { document, canary, changes, disk, certificates: self.mounted(Role::Relay) },
+        };
         let store = Some(fine.clone());
-        let answer = SsoAnswer { document, store, provider, certificate: fine, users: Some(2), disk };
+        let certificates = self.mounted(Role::Sso);
+        let answer =
+            SsoAnswer { document, store, provider, certificate: fine, users: Some(2), disk, certificates };
         self.sso = Poll::Answered { at, answer };
         self.public = Role::ALL
             .map(|role| (role, Poll::Answered { at, answer: PublicAnswer { document } }))
@@ -282,33 +304,6 @@ impl World {
     fn delete(&mut self, target: &Target) {
         self.lose(target.kind.kind, &target.name);
     }
-
-    fn make(&self, key: &KeyToIssue) -> Data {
-        let issuers = &self.issuers;
-        let of = |key: &KeyMaterial, issuer: &KeyMaterial| data(key, issuer);
-        match &key.key.make {
-            KeyMake::Root => of(&issuers.root, &issuers.root),
-            KeyMake::Issuer(Purpose::Workload) => of(&issuers.workload, &issuers.root),
-            KeyMake::Issuer(Purpose::Device) => of(&issuers.device, &issuers.root),
-            KeyMake::Issuer(Purpose::Document) => of(&issuers.document, &issuers.root),
-            KeyMake::Workload { id, dns, lifetime } => {
-                of(&issuers.workload(&id.role, dns, self.now, *lifetime), &issuers.workload)
-            }
-            KeyMake::PublicTls { hostname, lifetime } => {
-                of(&issuers.public_tls(hostname, self.now, *lifetime), &issuers.workload)
-            }
-            KeyMake::MemberService { .. } => of(&issuers.hub(), &issuers.device),
-            KeyMake::DocumentSigner => of(&issuers.document_signer(), &issuers.document),
-            KeyMake::Random { bytes } => Data::from([(SEAL.to_owned(), vec![7; *bytes])]),
-        }
-    }
-
-    fn key(&self, slot: KeySlot) -> KeyMaterial {
-        use k8s_openapi::api::core::v1::Secret;
-        let secret: Secret = self.live.get(&names().secret(slot)).expect("the key is there");
-        let data = secret.data.unwrap();
-        KeyMaterial::from_pem(&data["tls.crt"].0, &data["tls.key"].0).unwrap()
-    }
 }
 
 /// The names of what belongs to the demo's network.
@@ -316,7 +311,7 @@ pub(crate) fn names() -> Names {
     Names::new("hq", "hq")
 }
 
-fn row(kind: &str) -> KindRow {
+pub(crate) fn row(kind: &str) -> KindRow {
     *wickr_operator_core::NetworkResources::KINDS.iter().find(|row| row.kind == kind).unwrap()
 }
 

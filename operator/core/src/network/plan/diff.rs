@@ -42,7 +42,7 @@ pub(super) fn prune_what_is_unwanted(draft: &mut Draft<'_>) {
         let made = made_in_apply.iter().any(|(of, wanted)| of == *kind && wanted == name);
         !built && !made && is_owned_by(object, uid) && !is_going(object)
     });
-    draft.plan.prune = unwanted.map(|(kind, _, object)| Target::seen(*kind, object)).collect();
+    draft.plan.prune.extend(unwanted.map(|(kind, _, object)| Target::seen(*kind, object)));
 }
 
 /// Keys and the document's ConfigMap: wanted, though build doesn't make them.

@@ -8,13 +8,14 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use serde_json::{Value, json};
 use wickr_base::UnixMillis;
+use wickr_pki::Purpose;
 use wickr_policy::RootPin;
 
 use super::Draft;
 use crate::hold::HoldReason;
 use crate::live::annotation;
 use crate::network::keys::{self, KeyWanted};
-use crate::network::{CertificateSeen, KeyContent, KeySeen, KeySlot, NetworkSeen};
+use crate::network::{CertificateSeen, KeyContent, KeySeen, KeySlot, NetworkSeen, ValidNetwork, rotation};
 use crate::put::{Put, Target};
 use crate::{KindRow, Role, Wanted, labels};
 
@@ -29,9 +30,9 @@ pub struct KeyToIssue {
     pub key: KeyWanted,
     /// Why now.
     pub because: IssueReason,
-    owner: Option<Value>,
-    namespace: String,
-    replaces: Option<Target>,
+    pub(super) owner: Option<Value>,
+    pub(super) namespace: String,
+    pub(super) replaces: Option<Target>,
 }
 
 /// Why a key is made.
@@ -41,6 +42,8 @@ pub enum IssueReason {
     Missing,
     /// A third or less of its life is left.
     Ending(UnixMillis),
+    /// It was made before the day that the spec names.
+    Asked(UnixMillis),
     /// It is not what it should be.
     Unfit(String),
 }
@@ -50,6 +53,7 @@ impl fmt::Display for IssueReason {
         match self {
             Self::Missing => f.write_str("there is none"),
             Self::Ending(at) => write!(f, "it ends at {at}"),
+            Self::Asked(day) => write!(f, "it was made before {day}, as spec.keys.rotateAfter asks"),
             Self::Unfit(why) => f.write_str(why),
         }
     }
@@ -96,7 +100,7 @@ pub(super) fn issue_what_is_due(draft: &mut Draft<'_>) {
             blocked.insert(key.slot);
             continue;
         }
-        match judge(&key, seen, draft.seen, data_root, draft.now) {
+        match judge(network, &key, seen, draft.seen, data_root, draft.now) {
             Due::Nothing => {}
             Due::Issue(because) => {
                 made += usize::from(because == IssueReason::Missing);
@@ -150,6 +154,7 @@ fn is_foreign(seen: &KeySeen, draft: &Draft<'_>) -> bool {
 }
 
 fn judge(
+    network: &ValidNetwork,
     key: &KeyWanted,
     seen: Option<&KeySeen>,
     all: &NetworkSeen,
@@ -193,6 +198,9 @@ fn judge(
             Due::Issue(IssueReason::Unfit(why))
         };
     }
+    if !durable && let Some(day) = rotation::asked(network, key.slot, certificate, now) {
+        return Due::Issue(IssueReason::Asked(day));
+    }
     ending(key.slot, certificate, all, now)
 }
 
@@ -204,6 +212,9 @@ fn unfit(key: &KeyWanted, certificate: &CertificateSeen, all: &NetworkSeen) -> O
     {
         return Some("it was signed by another issuer than the one that is there".to_owned());
     }
+    if key.signed_by == Some(KeySlot::WorkloadIssuer) && !trusts_all(certificate, all) {
+        return Some("it does not come with all issuers that are to be trusted".to_owned());
+    }
     let domain = key.labels.get(labels::DOMAIN)?.parse().ok()?;
     if let Some(uri) = key.make.uri(&domain).filter(|uri| certificate.uris != [uri.as_str()]) {
         return Some(format!("it is for \"{}\", not for \"{uri}\"", certificate.uris.join(", ")));
@@ -211,6 +222,13 @@ fn unfit(key: &KeyWanted, certificate: &CertificateSeen, all: &NetworkSeen) -> O
     let dns = key.make.dns();
     (dns.iter().any(|name| !certificate.dns.contains(name)))
         .then(|| format!("it is for \"{}\", not for \"{}\"", certificate.dns.join(", "), dns.join(", ")))
+}
+
+/// Whether `ca.crt` names exactly those that may have signed a workload's certificate.
+fn trusts_all(certificate: &CertificateSeen, all: &NetworkSeen) -> bool {
+    let issuers = all.issuers(Purpose::Workload).unwrap_or_default();
+    issuers.len() == certificate.trusts.len()
+        && issuers.iter().all(|issuer| certificate.trusts.contains(issuer))
 }
 
 fn ending(slot: KeySlot, certificate: &CertificateSeen, all: &NetworkSeen, now: UnixMillis) -> Due {

@@ -6,6 +6,7 @@ mod keys;
 mod names;
 mod paused;
 mod rollout;
+mod rotation;
 
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Plan {
     pub finalizer: Option<FinalizerChange>,
     /// Keys to be made, signers before what they sign.
     pub issue: Vec<KeyToIssue>,
+    /// Issuers whose Secret a successor takes, or whose predecessor goes; with them their keys are written.
+    pub rotate: Vec<Put>,
     /// The document to be signed.
     pub sign: Option<DocumentToSign>,
     /// Objects to be written, in apply order.
@@ -75,6 +78,7 @@ const POLICIES: &[fn(&mut Draft<'_>)] = &[
     finalizer,
     names::leave_what_is_not_ours,
     keys::issue_what_is_due,
+    rotation::replace_issuers,
     sign_what_is_due,
     claims::keep_and_grow,
     rollout::one_role_at_a_time,

@@ -14,7 +14,7 @@ pub(super) fn leave_what_is_not_ours(draft: &mut Draft<'_>) {
     let mut foreign = Vec::new();
     for (kind, name, object) in draft.seen.live.iter() {
         let wanted = draft.want.iter().any(|wanted| wanted.kind == *kind && wanted.name == name)
-            || KeySlot::ALL.iter().any(|slot| network.names.secret(*slot) == name);
+            || KeySlot::ALL.iter().chain(&KeySlot::NEXT).any(|slot| network.names.secret(*slot) == name);
         if wanted && let Some(why) = not_ours(object, domain, &network.owner.uid) {
             foreign.push((*kind, name.to_owned(), why));
         }

@@ -8,7 +8,11 @@ pub(super) fn change_nothing(draft: &mut Draft<'_>) {
         return;
     }
     let plan = std::mem::take(&mut draft.plan);
-    let left = plan.issue.len() + usize::from(plan.sign.is_some()) + plan.put.len() + plan.prune.len();
+    let left = plan.issue.len()
+        + plan.rotate.len()
+        + usize::from(plan.sign.is_some())
+        + plan.put.len()
+        + plan.prune.len();
     let names = &draft.network.names;
     let paused = Hold {
         reason: HoldReason::Paused,

@@ -34,14 +34,8 @@ pub(super) fn accepted(outcome: &Outcome<'_>) -> Fact {
 
 pub(super) fn keys(pass: &Pass<'_>) -> Fact {
     let about_keys = |hold: &&Hold| {
-        matches!(
-            hold.reason,
-            HoldReason::KeysBeingMade
-                | HoldReason::KeyLost
-                | HoldReason::KeyUnreadable
-                | HoldReason::KeyMismatch
-                | HoldReason::KeyExpired
-        ) || (hold.reason == HoldReason::NameTaken && hold.object.starts_with("Secret "))
+        hold.reason.is_about_keys()
+            || (hold.reason == HoldReason::NameTaken && hold.object.starts_with("Secret "))
     };
     let holds: Vec<&Hold> = pass.outcome.holds().iter().filter(about_keys).collect();
     if let Some(first) = holds.first() {
@@ -142,6 +136,7 @@ fn is_lasting(reason: HoldReason) -> bool {
         | HoldReason::StorageCannotGrow => true,
         HoldReason::Paused
         | HoldReason::KeysBeingMade
+        | HoldReason::KeyRotating
         | HoldReason::StorageResizing
         | HoldReason::RollingRole
         | HoldReason::DocumentSpreading

@@ -5,6 +5,7 @@ mod outcome;
 mod pods;
 mod public;
 mod ready;
+mod rotation;
 mod services;
 mod sign_in;
 mod storage;
@@ -142,6 +143,9 @@ pub fn report(
     }
     if let Outcome::Planned { valid, .. } = outcome {
         status.sizing = valid.sizes.explained();
+        if let Some((_, seen)) = gathered {
+            status.keys = rotation::keys(valid, seen, now);
+        }
     }
     status
 }

@@ -11,8 +11,8 @@ use wickr_operator_core::provider::{
     events, reaches,
 };
 use wickr_operator_core::{
-    Check, EventReason, Explained, FailureClass, HoldReason, Lookup, Poll, ProviderAnswer, ProviderInUse,
-    RehearsalAnswer, RehearsalCheck, SsoAnswer, find_condition,
+    CertificatesAnswer, Check, EventReason, Explained, FailureClass, HoldReason, Lookup, Poll,
+    ProviderAnswer, ProviderInUse, RehearsalAnswer, RehearsalCheck, SsoAnswer, find_condition,
 };
 use wickr_operator_testkit::objects::{demo_network, demo_provider};
 
@@ -131,6 +131,7 @@ fn sso(generation: Option<&str>, now: UnixMillis) -> SsoAnswer {
         certificate: fine,
         users: Some(0),
         disk: None,
+        certificates: CertificatesAnswer::default(),
     }
 }
 
