@@ -24,14 +24,14 @@ use crate::provider::Provider;
 
 /// The network, its services and its identity provider.
 pub struct World {
-    network: TestNetwork,
+    pub(crate) network: TestNetwork,
     provider: Provider,
     /// What the relay goes by from its next start on.
     pub relay_limits: RelayLimits,
     folder: TempDir,
     ports: Ports,
-    sso: Option<Service>,
-    relay: Option<Service>,
+    pub(crate) sso: Option<Service>,
+    pub(crate) relay: Option<Service>,
 }
 
 #[derive(Clone, Copy)]
@@ -41,10 +41,10 @@ struct Ports {
     sso_admin: u16,
 }
 
-struct Service {
+pub(crate) struct Service {
     shutdown: Shutdown,
     running: JoinHandle<()>,
-    addresses: Addresses,
+    pub(crate) addresses: Addresses,
 }
 
 /// A person's device with its profile on disk.
@@ -82,7 +82,7 @@ impl World {
         self.document_number(1)
     }
 
-    fn document_number(&self, number: u64) -> NetworkDocument {
+    pub(crate) fn document_number(&self, number: u64) -> NetworkDocument {
         let Ports { relay, sso, .. } = self.ports;
         self.network.document(
             number,
@@ -96,7 +96,7 @@ impl World {
         JoinUrl::new(&self.document().urls.relay, self.network.pin())
     }
 
-    fn folder_of(&self, role: &str) -> PathBuf {
+    pub(crate) fn folder_of(&self, role: &str) -> PathBuf {
         let folder = self.folder.path().join(role);
         std::fs::create_dir_all(&folder).unwrap();
         folder

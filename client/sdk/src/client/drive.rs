@@ -15,7 +15,7 @@ use super::core::Core;
 use super::credentials::why;
 use super::status::Connection;
 use crate::Error;
-use crate::net::{Incoming, Link, LinkError, Opened};
+use crate::net::{DialError, Incoming, Link, LinkError, Opened};
 use crate::store::Membership;
 
 /// Runs until told to stop, or until only a new sign-in helps.
@@ -77,9 +77,20 @@ fn is_final(error: &Error) -> Option<Connection> {
 /// One connection from its opening to its end.
 async fn session(core: &Arc<Core>, was_online: &mut bool) -> Result<std::convert::Infallible, Error> {
     let believed = core.renew_document(None).await?;
-    let opened = Link::open(believed.relay(), believed.trust(), &core.environment).await?;
+    let opened = match Link::open(believed.relay(), believed.trust(), &core.environment).await {
+        // Whoever was away while the issuer of its certificate was replaced learns of that by the pin alone.
+        Err(refused @ LinkError::Dial(DialError::Handshake { .. })) => {
+            match core.renew_document(Some(u64::MAX)).await {
+                Ok(fresh) if fresh.document().number > believed.document().number => {
+                    Link::open(fresh.relay(), fresh.trust(), &core.environment).await?
+                }
+                Ok(_) | Err(_) => return Err(refused.into()),
+            }
+        }
+        opened => opened?,
+    };
     let Opened { challenge, link, mut incoming } = opened;
-    if challenge.document > believed.document().number {
+    if challenge.document > core.believed().document().number {
         core.renew_document(Some(challenge.document)).await?;
     }
     core.authenticate(&link, &challenge).await?;
