@@ -1,0 +1,169 @@
+//! Two processes of the binary against a real API server: killed, stopped in the middle and continued, told to stop, and
+//! one by a clock that is an hour off. One acts, always, and what was deleted stays so (each step: `two_operators`).
+
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not find fails it")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use wickr_base::{Clock as _, SystemClock};
+use wickr_cluster::{ControlPlane, prerequisites, until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is promised when a leader is killed.
+const TAKEN_OVER: Duration = Duration::from_secs(15);
+
+/// One replica; ended with the test, however that ends.
+struct Replica {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Replica {
+    fn start(api: &ControlPlane, name: &str, faked: &[(&str, String)]) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wickr-operator"));
+        command.env("KUBECONFIG", api.kubeconfig()).envs(faked.iter().map(|(key, value)| (key, value)));
+        command.args(["--instance", name, "--log-format", "text", "--listen", &address.to_string()]);
+        let process = command.stderr(Stdio::inherit()).stdout(Stdio::inherit()).spawn().unwrap();
+        let replica = Self { process, address };
+        until(&format!("{name} is ready"), PATIENCE, || {
+            Ok(replica.get("/readyz").filter(|answer| answer.contains("\"ready\":true")))
+        })
+        .unwrap();
+        replica
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    fn leads(&self) -> bool {
+        self.get("/metrics").is_some_and(|numbers| numbers.contains("\nwickr_operator_leading 1\n"))
+    }
+
+    fn until_it_leads(&self, leads: bool) {
+        until(&format!("leading is {leads}"), PATIENCE, || Ok((self.leads() == leads).then_some(())))
+            .unwrap();
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+}
+
+/// The wall clock an hour ahead, the monotonic one left alone.
+fn an_hour_ahead() -> Vec<(&'static str, String)> {
+    prerequisites::packages(&[("faketime", "faketime")]).unwrap();
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let library = places.map(|place| format!("/usr/lib/{place}/faketime/libfaketimeMT.so.1"));
+    let library = library.into_iter().find(|path| Path::new(path).exists()).unwrap();
+    vec![
+        ("LD_PRELOAD", library),
+        ("FAKETIME", "+1h".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
+fn kubectl(api: &ControlPlane, arguments: &[&str]) -> String {
+    let said = api.kubectl().args(arguments).output().unwrap();
+    assert!(said.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
+fn exists(api: &ControlPlane, object: &str) -> bool {
+    !kubectl(api, &["get", "-n", "hq", object, "--ignore-not-found", "-o", "name"]).trim().is_empty()
+}
+
+fn network() -> String {
+    json!({"apiVersion": "wickr.dev/v1alpha1", "kind": "WickrNetwork", "metadata": {"name": "hq", "namespace": "hq"},
+           "spec": {"domain": "hq.example", "storage": {"embedded": {"size": "1Gi", "storageClassName": "local"}},
+                    "exposure": {"hostname": "chat.hq.example", "service": {"relayPort": 30443, "ssoPort": 30444}}}})
+    .to_string()
+}
+
+fn cluster() -> ControlPlane {
+    let api = ControlPlane::start().unwrap();
+    for definition in wickr_operator_api::crds() {
+        api.apply(&serde_json::to_string(&definition).unwrap()).unwrap();
+    }
+    for name in ["wickr-system", "hq"] {
+        api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string())
+            .unwrap();
+    }
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local"},
+                       "provisioner": "test/none"});
+    api.apply(&class.to_string()).unwrap();
+    api
+}
+
+#[test]
+fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
+    let api = cluster();
+    let mut first = Replica::start(&api, "first", &[]);
+    first.until_it_leads(true);
+    let second = Replica::start(&api, "an-hour-ahead", &an_hour_ahead());
+    assert!(first.leads() && !second.leads());
+
+    first.process.kill().unwrap();
+    first.process.wait().unwrap();
+    let killed = SystemClock::new();
+    api.apply(&network()).unwrap();
+    until("a Service is made", PATIENCE, || Ok(exists(&api, "service/hq-relay").then_some(()))).unwrap();
+    println!("killed; the other acts after {:.1} s, its clock an hour ahead", killed.elapsed().as_secs_f64());
+    assert!(killed.elapsed() < TAKEN_OVER, "{:?}", killed.elapsed());
+    assert!(second.leads());
+
+    // By the right clock, beside a leader whose times all lie in the future: it waits all the same.
+    let third = Replica::start(&api, "third", &[]);
+    assert!(second.leads() && !third.leads());
+    // Stopped while it has something to write.
+    let spoil = json!({"spec": {"publishNotReadyAddresses": false}}).to_string();
+    let patch = ["patch", "-n", "hq", "service", "hq-relay", "--type=merge", "-p", &spoil];
+    for _ in 0..3 {
+        kubectl(&api, &patch);
+    }
+    second.signal("-STOP");
+    let stopped = SystemClock::new();
+    third.until_it_leads(true);
+    println!("stopped; the other leads after {:.1} s", stopped.elapsed().as_secs_f64());
+    let shown = ["get", "-n", "hq", "service", "hq-relay", "-o", "jsonpath={.spec.publishNotReadyAddresses}"];
+    until("the Service is corrected", PATIENCE, || Ok((kubectl(&api, &shown) == "true").then_some(())))
+        .unwrap();
+    kubectl(&api, &["delete", "wickrnetwork", "-n", "hq", "hq"]);
+    // No garbage collector runs here.
+    let owned = "services,statefulsets,configmaps,networkpolicies";
+    kubectl(&api, &["delete", "-n", "hq", owned, "-l", "wickr.dev/network=hq"]);
+    second.signal("-CONT");
+    second.until_it_leads(false);
+    assert!(third.leads());
+    let left = kubectl(&api, &["get", "-n", "hq", owned, "-l", "wickr.dev/network=hq", "-o", "name"]);
+    assert_eq!(left.trim(), "", "what was deleted stays deleted");
+
+    third.signal("-TERM");
+    let told = SystemClock::new();
+    second.until_it_leads(true);
+    println!("told to stop; the other leads after {:.1} s", told.elapsed().as_secs_f64());
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    let lease = kubectl(&api, &["get", "lease", "-n", "wickr-system", "wickr-operator"]);
+    println!("{lease}");
+    assert!(lease.contains("an-hour-ahead_"), "{lease}");
+}
