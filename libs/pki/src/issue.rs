@@ -113,6 +113,26 @@ pub fn issue_public_tls(
     with_new_key(issuer, params, hostname, now, now.plus(lifetime))
 }
 
+/// A server's certificate that vouches for itself, for one host name (or IP address): whoever trusts it trusts this
+/// server under this name, and nobody else under any.
+pub fn issue_self_signed_tls(
+    hostname: &str,
+    rng: &dyn Rng,
+    now: UnixMillis,
+    lifetime: Duration,
+) -> Result<KeyMaterial, PkiError> {
+    let key = SigningKey::generate()?;
+    let mut params = params(rng);
+    set_life(&mut params, now, now.plus(lifetime));
+    params.distinguished_name.push(DnType::CommonName, &hostname[hostname.len().saturating_sub(64)..]);
+    params.subject_alt_names = vec![host_name(hostname)?];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let failed = |source| PkiError::Issue { subject: hostname.to_owned(), source };
+    let certificate = params.self_signed(&key).map_err(failed)?.der().clone();
+    Ok(KeyMaterial { certificate, key: key.to_pkcs8()? })
+}
+
 /// A device's certificate, for a key that only the device holds: the member URI and nothing else.
 pub fn issue_device(
     issuer: &KeyMaterial,

@@ -38,7 +38,7 @@ pub use describe::{Description, anchors, describe, fingerprint_spki, root_pin};
 pub use error::PkiError;
 pub use issue::{
     cross_sign_root, issue_device, issue_document_signer, issue_member_service, issue_public_tls,
-    issue_token_signer, issue_workload, new_issuer, new_root,
+    issue_self_signed_tls, issue_token_signer, issue_workload, new_issuer, new_root,
 };
 pub use key::{SigningKey, VerifyingKey};
 pub use lineage::check_issuer;

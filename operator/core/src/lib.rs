@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod basis;
 mod calls;
 mod condition;
 mod env;
@@ -36,6 +37,7 @@ pub use answer::{
     CertificatesAnswer, Check, Disk, ProviderAnswer, ProviderInUse, PublicAnswer, RehearsalAnswer,
     RehearsalCheck, RelayAnswer, Room, STORAGE_FULL, SsoAnswer,
 };
+pub use basis::Basis;
 pub use calls::{CALLS, Call, Party};
 pub use condition::{Fact, Truth, find as find_condition, millis, time};
 pub use env::Env;

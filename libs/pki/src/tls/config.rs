@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::testing::{Pki, rng};
     use crate::tls::peer_workload;
-    use crate::{issue_public_tls, issue_workload};
+    use crate::{issue_public_tls, issue_self_signed_tls, issue_workload};
 
     const DAY: Duration = Duration::from_hours(24);
 
@@ -296,6 +296,22 @@ mod tests {
         let mut first = ends.client(None, ServerTrust::FirstContact);
         first.alpn_protocols = protocols(&[ALPN_HTTP1]);
         handshake(first, server, "other.example").unwrap();
+    }
+
+    #[test]
+    fn a_server_that_vouches_for_itself_is_trusted_by_who_was_told_its_certificate() {
+        let ends = Ends::new();
+        let own = |host| issue_self_signed_tls(host, &rng(), ends.pki.now, DAY).unwrap();
+        let (hook, other) = (own("hook.system.svc"), own("hook.system.svc"));
+        let client = |anchor: &crate::KeyMaterial| {
+            let trust = ServerTrust::Hostname(vec![anchor.certificate.clone()]);
+            client_config(None, trust, &[ALPN_H2], ends.clock.clone()).unwrap()
+        };
+        let server =
+            server_config(&Identity::from_material(&hook), None, &[ALPN_H2], ends.clock.clone()).unwrap();
+        handshake(client(&hook), Arc::clone(&server), "hook.system.svc").unwrap();
+        assert!(handshake(client(&hook), Arc::clone(&server), "other.system.svc").is_err());
+        assert!(handshake(client(&other), server, "hook.system.svc").is_err());
     }
 
     #[test]

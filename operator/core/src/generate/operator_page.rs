@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::basis::Basis;
 use crate::calls::{CALLS, Party};
 use crate::event::EventReason;
 use crate::finding::FindingCode;
@@ -21,6 +22,7 @@ pub(super) fn page() -> String {
     keys(&mut out);
     calls(&mut out);
     words(&mut out);
+    admission(&mut out);
     rights(&mut out);
     out
 }
@@ -92,6 +94,20 @@ fn words(out: &mut String) {
             .collect::<Vec<_>>()
             .join(", "),
     );
+}
+
+fn admission(out: &mut String) {
+    out.push_str(
+        "\n## Admission\n\nThe webhook judges by the same rules as the controller. What it makes of a finding follows from \
+         what the finding rests on. A change that leaves `spec` as it is, and anything about an object that is being \
+         deleted, is always taken; a finding that the object had before the change is a warning.\n\n\
+         | rests on | reasons |\n|---|---|\n",
+    );
+    for basis in Basis::ALL {
+        let codes = FindingCode::ALL.iter().filter(|code| code.basis() == basis);
+        let codes: Vec<String> = codes.map(|code| format!("`{}`", code.as_str())).collect();
+        let _ = writeln!(out, "| {} | {} |", basis.meaning(), codes.join(", "));
+    }
 }
 
 fn rights(out: &mut String) {

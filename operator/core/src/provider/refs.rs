@@ -16,6 +16,13 @@ pub struct ProviderRefs {
     pub ca_bundle: Option<Lookup<Referenced>>,
 }
 
+impl ProviderRefs {
+    /// Of a provider that is judged alone: what is found of it by `Basis::Reference` says nothing then.
+    pub fn unknown() -> Self {
+        Self { network: Lookup::Missing, client_secret: Lookup::Missing, ca_bundle: None }
+    }
+}
+
 /// One key of a Secret or ConfigMap that is there.
 #[derive(Clone, Debug)]
 pub struct Referenced {

@@ -177,12 +177,22 @@ fn ca_bundle(
         Ok(list) if !list.is_empty() => Some(Some(found)),
         Ok(_) => {
             let message = format!("{object} has no certificate under \"{}\"", at.key);
-            findings.push(Finding::new(path, FindingCode::Unreadable, message, "put PEM certificates there"));
+            findings.push(Finding::new(
+                path,
+                FindingCode::CertificateUnfit,
+                message,
+                "put PEM certificates there",
+            ));
             None
         }
         Err(error) => {
             let message = format!("{object}, key \"{}\": {error}", at.key);
-            findings.push(Finding::new(path, FindingCode::Unreadable, message, "put PEM certificates there"));
+            findings.push(Finding::new(
+                path,
+                FindingCode::CertificateUnfit,
+                message,
+                "put PEM certificates there",
+            ));
             None
         }
     }

@@ -302,7 +302,7 @@ fn everything_wrong_with_a_spec_is_found_at_once() {
         ("spec.scopes", "Contradiction"),
         ("spec.networkRef.name", "NetworkMissing"),
         ("spec.clientSecretRef", "SecretMissing"),
-        ("spec.caBundleRef", "Unreadable"),
+        ("spec.caBundleRef", "CertificateUnfit"),
     ];
     assert_eq!(found, expected.map(|(path, code)| (path.to_owned(), code)));
     let status = world.report();
