@@ -14,3 +14,12 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
+
+{{/* Service and Secret of the webhook; its configuration is cluster-scoped. */}}
+{{- define "wickr-operator.webhook" -}}
+{{- include "wickr-operator.fullname" . }}-webhook
+{{- end -}}
+
+{{- define "wickr-operator.webhookConfiguration" -}}
+{{- include "wickr-operator.fullname" . }}-{{ .Release.Namespace }}
+{{- end -}}

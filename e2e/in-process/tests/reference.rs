@@ -5,10 +5,14 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wickr_base::{SystemClock, SystemRng};
+use wickr_base::{Clock as _, SystemClock, SystemRng};
+use wickr_pki::issue_self_signed_tls;
+use wickr_pki::tls::{Identity, server_config};
 use wickr_relay::{RelayLimits, RelaySection};
 use wickr_service::testing::TestNetwork;
+use wickr_service::{Limits, TlsPort};
 use wickr_sso::{DoorLimits, SsoSection};
 use wickr_store_log::{LogStore, Settings};
 use wickr_store_sql::SqliteDirectory;
@@ -86,11 +90,22 @@ async fn sso(network: &TestNetwork) -> Vec<Declaration> {
     metrics.declared()
 }
 
+async fn webhook_port(metrics: &Metrics) {
+    let (clock, now) = (Arc::new(SystemClock::new()), SystemClock::new().now());
+    let material = issue_self_signed_tls("webhook", &SystemRng, now, Duration::from_secs(1)).unwrap();
+    let side = server_config(&Identity::from_material(&material), None, &[], clock).unwrap();
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_sender, side) = tokio::sync::watch::channel(side);
+    TlsPort::new("webhook", (tcp, side), axum::Router::new(), Limits::ADMIN, metrics).unwrap();
+}
+
 #[tokio::test]
 async fn the_page_of_metrics_is_what_the_programs_declare() {
     let network = TestNetwork::new("hq.example", Arc::new(SystemClock::new()));
     let operator = metrics("operator");
     wickr_operator_kube::Metrics::new(&operator).unwrap();
+    wickr_operator_webhook::WebhookMetrics::new(&operator).unwrap();
+    webhook_port(&operator).await;
     let mut page = HEAD.to_owned();
     section(&mut page, "Operator", &operator.declared());
     section(&mut page, "Relay", &relay(&network).await);

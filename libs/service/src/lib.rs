@@ -7,6 +7,7 @@
 
 mod accept;
 mod admin;
+mod alone;
 mod atomic;
 mod background;
 mod config;
@@ -28,6 +29,7 @@ mod strangers;
 pub mod testing;
 
 pub use admin::{Caller, EVERY_SERVICE, Grant, StatusFn, status_fn};
+pub use alone::TlsPort;
 pub use atomic::write_atomically;
 pub use background::Background;
 pub use config::{Config, ConfigError, KeyFiles, Listen, Tls, WorkloadFiles};

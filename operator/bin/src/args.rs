@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use wickr_operator_core::Env;
 
+use crate::webhook;
+
 /// Turns WickrNetwork and IdentityProvider objects into running networks.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "wickr-operator", version, about, next_line_help = true)]
@@ -47,6 +49,15 @@ pub struct Args {
     /// Name of the lease, in the operator's namespace, by which one of several replicas acts.
     #[arg(long, env = "WICKR_LEASE", default_value = "wickr-operator")]
     pub lease: String,
+    /// Name of the Service and the Secret of the webhook, in the operator's namespace; without it none is served.
+    #[arg(long, env = "WICKR_WEBHOOK", requires = "webhook_configuration")]
+    pub webhook: Option<String>,
+    /// Name of the ValidatingWebhookConfiguration, which gets the webhook's certificate.
+    #[arg(long, env = "WICKR_WEBHOOK_CONFIGURATION")]
+    pub webhook_configuration: Option<String>,
+    /// Where the webhook is served, by TLS.
+    #[arg(long, env = "WICKR_WEBHOOK_LISTEN", default_value = "0.0.0.0:9443")]
+    pub webhook_listen: SocketAddr,
     /// The name that stands in events and in the lease; the pod's.
     #[arg(long, env = "WICKR_INSTANCE", default_value = "wickr-operator")]
     pub instance: String,
@@ -97,6 +108,12 @@ impl Args {
         }
     }
 
+    /// Where the webhook listens and what it is found by; `None` when none is wanted.
+    pub fn webhook(&self) -> Option<webhook::Settings> {
+        let (name, configuration) = self.webhook.as_deref().zip(self.webhook_configuration.as_deref())?;
+        Some(webhook::Settings::new(self.webhook_listen, &self.operator_namespace, name, configuration))
+    }
+
     /// The namespaces to watch; none means all.
     pub fn namespaces(&self) -> Vec<String> {
         named(&self.watch_namespaces)
@@ -130,5 +147,15 @@ mod tests {
         let env = args.env();
         assert_eq!((env.pull_policy.as_str(), env.image_pull_secrets.len()), ("Never", 2));
         assert_eq!(env.operator_labels["k"], "v");
+        assert_eq!(args.webhook(), None);
+    }
+
+    #[test]
+    fn a_webhook_is_found_by_its_service_and_needs_a_configuration() {
+        let args = ["wickr-operator", "--operator-namespace=ops", "--webhook=hook"];
+        assert!(Args::try_parse_from(args).is_err());
+        let args = Args::parse_from(args.into_iter().chain(["--webhook-configuration=hook-ops"]));
+        let settings = args.webhook().unwrap();
+        assert_eq!((settings.host.as_str(), settings.secret.as_str()), ("hook.ops.svc", "hook"));
     }
 }

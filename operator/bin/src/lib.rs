@@ -14,4 +14,5 @@ pub mod network;
 pub mod plain;
 pub mod services;
 pub mod tell;
+pub mod webhook;
 pub mod wiring;

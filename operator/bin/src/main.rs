@@ -10,9 +10,11 @@ use tokio::net::TcpListener;
 use wickr_base::{SystemClock, SystemRng};
 use wickr_operator::args::{Args, LogFormat};
 use wickr_operator::plain;
+use wickr_operator::webhook;
 use wickr_operator::wiring::{Operator, Parts};
 use wickr_operator_kube::lease::Keeper;
 use wickr_operator_kube::{Key, LASTS, Metrics};
+use wickr_operator_webhook::WebhookMetrics;
 use wickr_service::Shutdown;
 
 /// How long a request of a pass may be silent.
@@ -21,6 +23,8 @@ const REQUEST: Duration = Duration::from_secs(15);
 const GIVE_BACK: Duration = Duration::from_secs(3);
 /// How long a watch may be, or the list that it begins with: longer than one lasts.
 const WATCH: Duration = LASTS.saturating_add(Duration::from_secs(10));
+/// How long reviews that run at the end may take; an API server waits no longer either.
+const LAST_REVIEWS: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
     // Before anything could pick another one.
@@ -55,23 +59,31 @@ async fn run(args: Args) -> Result<()> {
     let client = Client::try_from(within(REQUEST)).context("making a client")?;
     let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SystemRng));
     let metrics = Metrics::new(&telemetry)?;
+    let webhook_metrics = WebhookMetrics::new(&telemetry)?;
     let lease = Key::new(args.operator_namespace.as_str(), args.lease.as_str());
     let mut keeper =
         Keeper::new(client.clone(), lease, &args.instance, clock.clone(), rng.as_ref(), metrics.requests());
     let operator = Operator::new(Parts {
-        client,
+        client: client.clone(),
         watching: Client::try_from(within(WATCH)).context("making a client for watches")?,
         env: args.env(),
         namespaces: args.namespaces(),
         instance: args.instance.clone(),
-        clock,
-        rng,
-        metrics,
+        clock: clock.clone(),
+        rng: rng.clone(),
+        metrics: metrics.clone(),
         lead: keeper.lead(),
     });
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("listening on {}", args.listen))?;
     let context = operator.context.clone();
+    let webhook = args.webhook().map(|settings| {
+        let (cache, telemetry, requests) = (context.cache.clone(), telemetry.clone(), metrics.requests());
+        let (metrics, look_every) = (webhook_metrics, webhook::LOOK_EVERY);
+        let parts =
+            webhook::Parts { client, settings, cache, look_every, clock, rng, metrics, requests, telemetry };
+        tokio::spawn(webhook::run(parts, shutdown.clone()))
+    });
     let plain = tokio::spawn(plain::serve(listener, context, telemetry, shutdown.closed()));
     tracing::info!(listen = %args.listen, workers = args.workers, "the operator runs");
     // Every replica watches and serves; the one that holds the lease acts.
@@ -83,6 +95,13 @@ async fn run(args: Args) -> Result<()> {
     // After the last pass; the other replica acts at once.
     if tokio::time::timeout(GIVE_BACK, keeper.give_back()).await.is_err() {
         tracing::warn!("the lease could not be given back: the other replica takes it when it has run out");
+    }
+    // Reviews that run are answered first; both stages are the same for everything else.
+    shutdown.begin();
+    if let Some(webhook) = webhook
+        && tokio::time::timeout(LAST_REVIEWS, webhook).await.is_err()
+    {
+        tracing::warn!("reviews were cut off");
     }
     shutdown.close();
     plain.await.context("waiting for the plain port")?.context("serving the plain port")

@@ -156,6 +156,7 @@ impl Headquarters<'_> {
                 },
             })
         };
+        self.the_webhook_refuses_by_itself()?;
         let annex = Place { namespace: "hq", kind: "wickrnetwork", name: "annex" };
         let twin = Place { namespace: "twin", kind: "wickrnetwork", name: "twin" };
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "twin"}});
@@ -169,6 +170,18 @@ impl Headquarters<'_> {
         told(twin).is_broken("Accepted", "DomainTaken", &words)?;
         self.kubernetes().run(&["delete", "wickrnetwork", "-n", "hq", "annex"])?;
         self.kubernetes().run(&["delete", "namespace", "twin", "--wait=false"])?;
+        Ok(())
+    }
+
+    /// Through its Service, with the chart's configuration: what no rule of the definition finds.
+    fn the_webhook_refuses_by_itself(&self) -> Result<()> {
+        let patch = json!({"spec": {"cidrs": ["169.254.0.0/16"]}}).to_string();
+        let arguments = ["patch", "-n", "hq", PROVIDER.kind, PROVIDER.name, "--type=merge", "-p", &patch];
+        let Err(refused) = self.kubernetes().run(&[&arguments[..], &["--dry-run=server"]].concat()) else {
+            bail!("an address that must never be reached was taken: is the webhook called?");
+        };
+        let words = "spec.cidrs[0]: \"169.254.0.0/16\" is link-local. Next: ";
+        ensure!(format!("{refused:#}").contains(words), "it says: {refused:#}");
         Ok(())
     }
 

@@ -119,7 +119,7 @@ fn storage_classes(view: &View) -> Lookup<Vec<StorageClass>> {
 }
 
 /// The other networks that could be in the way: of the same namespace, or of the same domain.
-fn neighbours(view: &View, network: &WickrNetwork, key: &Key) -> Result<Vec<Neighbour>, Failure> {
+pub(crate) fn neighbours(view: &View, network: &WickrNetwork, key: &Key) -> Result<Vec<Neighbour>, Failure> {
     let networks = resource_of::<WickrNetwork>();
     let mut near = view.list(&networks, &key.namespace)?;
     near.extend(view.find(&networks, &domain_word(&network.spec.domain))?);

@@ -15,7 +15,7 @@ mod validate;
 
 pub use build::build;
 pub use gather::{Gathered, gather};
-pub(crate) use gather::{lookup, sso};
+pub(crate) use gather::{lookup, neighbours, sso};
 pub use pass::{NAME, NetworkController};
 pub use plan::plan;
 pub use validate::validate;

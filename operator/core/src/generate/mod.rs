@@ -5,6 +5,7 @@ mod crds;
 mod operator_page;
 mod rbac;
 mod resources_page;
+mod webhook;
 
 /// A file that is generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,10 @@ pub enum GenerateError {
 pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     let mut files = crds::files()?;
     files.push(GeneratedFile { path: "charts/wickr-operator/templates/rbac.yaml", text: rbac::template() });
+    files.push(GeneratedFile {
+        path: "charts/wickr-operator/templates/webhook.yaml",
+        text: webhook::template(),
+    });
     files.push(GeneratedFile { path: "docs/reference/resources.md", text: resources_page::page() });
     files.push(GeneratedFile { path: "docs/reference/operator.md", text: operator_page::page() });
     Ok(files)

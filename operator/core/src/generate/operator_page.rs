@@ -108,6 +108,11 @@ fn admission(out: &mut String) {
         let codes: Vec<String> = codes.map(|code| format!("`{}`", code.as_str())).collect();
         let _ = writeln!(out, "| {} | {} |", basis.meaning(), codes.join(", "));
     }
+    out.push_str(
+        "\nWith `webhook.enabled` the chart grants two rights more: in the operator's namespace, create on `secrets`, and get \
+         and patch on the one `RELEASE-webhook`; in the cluster, get and patch on the one \
+         `validatingwebhookconfigurations` `RELEASE-NAMESPACE`.\n",
+    );
 }
 
 fn rights(out: &mut String) {

@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 /// How the entries of a list are told apart, by the field that holds it.
 pub(super) fn keys_of(field: &str) -> Option<&'static [&'static str]> {
     Some(match field {
-        "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" | "checks" => &["name"],
+        "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" | "checks" | "webhooks" => {
+            &["name"]
+        }
         "volumeMounts" => &["mountPath"],
         "conditions" => &["type"],
         "ownerReferences" => &["uid"],
