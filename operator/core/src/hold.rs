@@ -32,6 +32,8 @@ pub enum HoldReason {
     KeyMismatch,
     /// A key that is not renewed by itself has ended.
     KeyExpired,
+    /// A key that is not renewed by itself was made by a clock that was ahead.
+    KeyNotYetValid,
     /// A key is being replaced while the network runs.
     KeyRotating,
     /// An object of that name belongs to somebody else.
@@ -56,13 +58,14 @@ pub enum HoldReason {
 
 impl HoldReason {
     /// All of them, for metrics.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Paused,
         Self::KeysBeingMade,
         Self::KeyLost,
         Self::KeyUnreadable,
         Self::KeyMismatch,
         Self::KeyExpired,
+        Self::KeyNotYetValid,
         Self::KeyRotating,
         Self::NameTaken,
         Self::StorageClassMissing,
@@ -84,6 +87,7 @@ impl HoldReason {
             Self::KeyUnreadable => "KeyUnreadable",
             Self::KeyMismatch => "KeyMismatch",
             Self::KeyExpired => "KeyExpired",
+            Self::KeyNotYetValid => "KeyNotYetValid",
             Self::KeyRotating => "KeyRotating",
             Self::NameTaken => "NameTaken",
             Self::StorageClassMissing => "StorageClassMissing",
@@ -103,7 +107,12 @@ impl HoldReason {
     pub(crate) fn is_about_keys(self) -> bool {
         matches!(
             self,
-            Self::KeysBeingMade | Self::KeyLost | Self::KeyUnreadable | Self::KeyMismatch | Self::KeyExpired
+            Self::KeysBeingMade
+                | Self::KeyLost
+                | Self::KeyUnreadable
+                | Self::KeyMismatch
+                | Self::KeyExpired
+                | Self::KeyNotYetValid
         )
     }
 }

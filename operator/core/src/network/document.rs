@@ -110,7 +110,12 @@ pub(super) fn payload(
 
 /// The document to sign now, if one is due and everything that it names is there.
 pub(super) fn to_sign(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMillis) -> Option<DocumentToSign> {
-    seen.certificate(KeySlot::DocumentKey)?;
+    // Signed by anything else it would not be taken by anybody, this operator included, and be signed again for ever.
+    let hold = [KeySlot::Root, KeySlot::DocumentIssuer, KeySlot::DocumentKey]
+        .map(|slot| seen.certificate(slot).filter(|key| key.not_before <= now && now < key.not_after));
+    if hold.contains(&None) {
+        return None;
+    }
     let payload = payload(network, seen, now)?;
     let because = due(network, seen, &payload, now)?;
     let map = build::document_map(network);

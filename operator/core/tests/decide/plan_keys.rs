@@ -93,6 +93,26 @@ fn a_document_that_does_not_hold_under_the_root_is_signed_anew() {
 }
 
 #[test]
+fn nothing_is_signed_by_keys_that_do_not_hold_yet_or_any_more() {
+    let mut world = World::up();
+    world.meddle("ConfigMap", "hq-document", |map| map["data"] = json!({}));
+    assert!(world.plan().sign.is_some());
+    for (now, reason) in [
+        (START.minus(Duration::from_hours(1)), HoldReason::KeyNotYetValid),
+        (START.plus(Duration::from_hours(24 * 365 * 6)), HoldReason::KeyExpired),
+    ] {
+        world.now = now;
+        let plan = world.plan();
+        assert!(
+            plan.sign.is_none(),
+            "nobody takes it, and each pass would sign another: {}",
+            plan_text(&plan)
+        );
+        assert!(holds(&plan).contains(&reason), "{}", plan_text(&plan));
+    }
+}
+
+#[test]
 fn a_service_that_is_behind_gets_the_document() {
     let mut world = World::up();
     world.sso_answer().document = 0;

@@ -238,6 +238,13 @@ fn ending(slot: KeySlot, certificate: &CertificateSeen, all: &NetworkSeen, now: 
             let next =
                 "restore it from a backup that still holds, or delete the network's volumes to start anew";
             Due::Hold(HoldReason::KeyExpired, format!("it ended at {end}"), next)
+        } else if now < certificate.not_before {
+            let from = certificate.not_before;
+            let why =
+                format!("it holds from {from} on only: the clock by which it was made is ahead of this one");
+            let next =
+                "set the clocks of the cluster's nodes right; it goes on by itself when that time has come";
+            Due::Hold(HoldReason::KeyNotYetValid, why, next)
         } else {
             Due::Nothing
         };

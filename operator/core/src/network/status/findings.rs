@@ -131,6 +131,7 @@ fn is_lasting(reason: HoldReason) -> bool {
         | HoldReason::KeyUnreadable
         | HoldReason::KeyMismatch
         | HoldReason::KeyExpired
+        | HoldReason::KeyNotYetValid
         | HoldReason::NameTaken
         | HoldReason::StorageClassMissing
         | HoldReason::StorageCannotGrow => true,
