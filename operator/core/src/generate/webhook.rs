@@ -21,7 +21,7 @@ const TEMPLATE: &str = r#"{{- /* Generated from operator/core (generate/webhook.
 {{- $configuration := include "wickr-operator.webhookConfiguration" . -}}
 {{- $account := dict "kind" "ServiceAccount" "name" (include "wickr-operator.fullname" .) "namespace" .Release.Namespace -}}
 ---
-# Without caBundle: that field is the operator's, by the manager wickr-webhook.
+# Without caBundle, a field that is the operator's (manager wickr-webhook).
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata:
