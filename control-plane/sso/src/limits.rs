@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use wickr_service::{Bucket, Rate};
 use wickr_wire::ProblemCode;
 
 use crate::refused::Refusal;
@@ -27,14 +28,7 @@ impl Refusal for Limited {
     }
 }
 
-/// A bucket: so many at once, then one every `every`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rate {
-    pub(crate) burst: u32,
-    pub(crate) every: Duration,
-}
-
-/// A bucket per caller (the generic cell rate algorithm: one number each). Callers at rest take no room.
+/// A bucket per caller. Callers at rest take no room.
 #[derive(Debug)]
 pub(crate) struct Buckets<K> {
     rate: Rate,
@@ -44,8 +38,7 @@ pub(crate) struct Buckets<K> {
 
 #[derive(Debug)]
 struct State<K> {
-    /// When the caller's bucket will be full again.
-    full_at: HashMap<K, Duration>,
+    used: HashMap<K, Bucket>,
     /// When callers at rest were last removed for want of room.
     swept: Duration,
 }
@@ -54,29 +47,26 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 impl<K: Eq + Hash> Buckets<K> {
     pub(crate) fn new(rate: Rate, most: usize) -> Self {
-        Self { rate, most, state: Mutex::new(State { full_at: HashMap::new(), swept: Duration::ZERO }) }
+        Self { rate, most, state: Mutex::new(State { used: HashMap::new(), swept: Duration::ZERO }) }
     }
 
     /// Takes one from the caller's bucket; `elapsed` is the monotonic clock.
     pub(crate) fn take(&self, caller: K, elapsed: Duration) -> Result<(), Limited> {
         let mut state = self.state.lock();
-        let known = state.full_at.get(&caller).copied();
-        if known.is_none() && state.full_at.len() >= self.most {
+        let known = state.used.get(&caller).copied();
+        if known.is_none() && state.used.len() >= self.most {
             if elapsed < state.swept + SWEEP_EVERY {
                 return Err(Limited::Crowded);
             }
             state.swept = elapsed;
-            state.full_at.retain(|_, full_at| *full_at > elapsed);
-            if state.full_at.len() >= self.most {
+            state.used.retain(|_, bucket| !bucket.is_full(elapsed));
+            if state.used.len() >= self.most {
                 return Err(Limited::Crowded);
             }
         }
-        let full_at = known.unwrap_or_default().max(elapsed) + self.rate.every;
-        let room = elapsed + self.rate.every * self.rate.burst;
-        if full_at > room {
-            return Err(Limited::Wait(full_at.saturating_sub(room)));
-        }
-        state.full_at.insert(caller, full_at);
+        let mut bucket = known.unwrap_or_default();
+        bucket.take(self.rate, 1, elapsed).map_err(Limited::Wait)?;
+        state.used.insert(caller, bucket);
         Ok(())
     }
 }
@@ -89,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_then_one_at_a_time_and_others_are_not_touched() {
-        let buckets = Buckets::new(Rate { burst: 3, every: SECOND }, 10);
+        let buckets = Buckets::new(Rate::new(3, 60), 10);
         let start = Duration::from_hours(1);
         for _ in 0..3 {
             assert_eq!(buckets.take("a", start), Ok(()));
@@ -102,7 +92,7 @@ mod tests {
 
     #[test]
     fn when_full_callers_at_rest_make_room_and_busy_ones_keep_their_count() {
-        let buckets = Buckets::new(Rate { burst: 1, every: SECOND * 10 }, 2);
+        let buckets = Buckets::new(Rate::new(1, 6), 2);
         let start = SECOND * 100;
         assert_eq!((buckets.take(1, start), buckets.take(2, start + SECOND * 5)), (Ok(()), Ok(())));
         assert_eq!(buckets.take(3, start + SECOND * 5), Err(Limited::Crowded));

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -10,12 +9,12 @@ use url::Url;
 use wickr_base::{Clock, Domain, Rng, UserId};
 use wickr_pki::{CertificateDer, KeyMaterial};
 use wickr_policy::ServiceUrl;
-use wickr_service::HeldDocument;
+use wickr_service::{HeldDocument, Rate};
 use wickr_store::directory::{Directory, DirectoryError};
 
 use crate::certificates::DeviceIssuer;
 use crate::feed::Feed;
-use crate::limits::{Buckets, Rate};
+use crate::limits::Buckets;
 use crate::metrics::SsoMetrics;
 use crate::proof::Proofs;
 use crate::provider::{DoorLimits, InService, Look, Settings};
@@ -42,12 +41,11 @@ pub(crate) struct CallerLimits {
 
 impl Default for CallerLimits {
     fn default() -> Self {
-        let rate = |burst, millis| Rate { burst, every: Duration::from_millis(millis) };
         Self {
-            begin: Buckets::new(rate(100, 200), MOST_CALLERS),
-            anonymous: Buckets::new(rate(1_000, 10), MOST_CALLERS),
-            signed: Buckets::new(rate(100, 200), MOST_CALLERS),
-            lookups: Buckets::new(rate(120, 1_000), MOST_CALLERS),
+            begin: Buckets::new(Rate::new(100, 300), MOST_CALLERS),
+            anonymous: Buckets::new(Rate::new(1_000, 6_000), MOST_CALLERS),
+            signed: Buckets::new(Rate::new(100, 300), MOST_CALLERS),
+            lookups: Buckets::new(Rate::new(120, 60), MOST_CALLERS),
         }
     }
 }

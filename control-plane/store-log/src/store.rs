@@ -301,15 +301,7 @@ mod tests {
     use crate::keys::{self, Meta};
     use fjall::PersistMode;
     use wickr_base::{ManualClock, SeededRng};
-    use wickr_store::queue::{BatchReport, Completed};
-
-    struct Deaf;
-
-    impl Sink<()> for Deaf {
-        fn completed(&mut self, batch: &mut Vec<Completed<()>>, _: BatchReport) {
-            batch.clear();
-        }
-    }
+    use wickr_store::queue::conformance::Deaf;
 
     fn open(data: &Path) -> Result<LogStore<()>, OpenError> {
         let settings = Settings { data: data.to_owned() };

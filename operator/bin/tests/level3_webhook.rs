@@ -13,6 +13,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, PostParams};
+use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 use wickr_base::{Clock as _, ManualClock, SystemClock, SystemRng};
 use wickr_cluster::until;
@@ -21,7 +22,7 @@ use wickr_operator_api::v1alpha1::IdentityProvider;
 use wickr_operator_kube::{Metrics, VERBS};
 use wickr_operator_testkit::samples::samples;
 use wickr_operator_webhook::certificate::{Kept, LIFE, OVERLAP};
-use wickr_pki::{certificates_from_pem, issue_self_signed_tls};
+use wickr_pki::{CertificateDer, certificates_from_pem, issue_self_signed_tls};
 
 use hook::{CONFIGURATION, Hook, PATIENCE, SERVICE, SYSTEM, bad_provider};
 
@@ -97,6 +98,13 @@ async fn every_sample_is_taken_and_kubectl_sees_no_difference_afterwards() {
     }
 }
 
+/// The certificates that the API server trusts this webhook by.
+fn trusted(configuration: &ValidatingWebhookConfiguration) -> Vec<CertificateDer<'static>> {
+    let webhook = configuration.webhooks.iter().flatten().next();
+    let bundle = webhook.and_then(|webhook| webhook.client_config.ca_bundle.as_ref());
+    bundle.map(|pem| certificates_from_pem(&pem.0).unwrap()).unwrap_or_default()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_near_its_end_is_replaced_and_no_call_fails() {
     let hook = Hook::new();
@@ -136,24 +144,16 @@ async fn a_certificate_near_its_end_is_replaced_and_no_call_fails() {
             }
         }
     });
-    let trusted = async || {
-        let all: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-        let found = all.get(CONFIGURATION).await.unwrap().webhooks.unwrap();
-        certificates_from_pem(&found[0].client_config.ca_bundle.clone().unwrap().0).unwrap()
-    };
     let until_trusted = async |what: &str, first: usize| {
-        let looking = async {
-            loop {
-                let both = trusted().await;
-                if both.len() == 2
-                    && both.iter().position(|der| *der == old.current.certificate) == Some(first)
-                {
-                    return both;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+        let all: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+        let old = &old.current.certificate;
+        let in_turn = |both: &[_]| both.len() == 2 && both.iter().position(|der| der == old) == Some(first);
+        let looking =
+            await_condition(all, CONFIGURATION, |found: Option<&ValidatingWebhookConfiguration>| {
+                found.is_some_and(|found| in_turn(&trusted(found)))
+            });
+        let found = tokio::time::timeout(PATIENCE, looking).await;
+        trusted(&found.unwrap_or_else(|_| panic!("not in time: {what}")).unwrap().unwrap())
     };
     let more_calls = async || {
         let before = refused.load(Ordering::SeqCst);

@@ -1,5 +1,6 @@
 //! Two operators over one fake API server: one acts, the other knows everything and does nothing until its turn; what a
-//! stopped leader had on the wire does no damage (the lease alone: operator/kube/tests/lease.rs).
+//! stopped leader had on the wire does no damage (the lease alone: operator/kube/tests/lease.rs). Time is
+//! the paused clock's: a sleep here waits for nobody.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what a test needs and does not find fails it")]
 

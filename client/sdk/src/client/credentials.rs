@@ -7,7 +7,7 @@ use wickr_wire::ProblemCode;
 
 use super::core::{Core, Standing};
 use crate::Error;
-use crate::network::{self, Believed};
+use crate::network::{self, Believed, FetchAnew};
 use crate::store::Session;
 
 /// A token is renewed when less than this is left of it.
@@ -97,9 +97,9 @@ impl Core {
         Ok(true)
     }
 
-    /// The network document, fetched again when it has expired or the relay knows a newer one.
-    pub(super) async fn renew_document(&self, newest: Option<u64>) -> Result<Believed, Error> {
-        let believed = network::refresh(&self.store, &self.environment, newest).await?;
+    /// The network document, fetched again when it has expired or `anew` says so.
+    pub(super) async fn renew_document(&self, anew: FetchAnew) -> Result<Believed, Error> {
+        let believed = network::refresh(&self.store, &self.environment, anew).await?;
         let held = self.believed();
         if held.document().number != believed.document().number {
             let account = self.account();

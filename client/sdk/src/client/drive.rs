@@ -16,6 +16,7 @@ use super::credentials::why;
 use super::status::Connection;
 use crate::Error;
 use crate::net::{DialError, Incoming, Link, LinkError, Opened};
+use crate::network::FetchAnew;
 use crate::store::Membership;
 
 /// Runs until told to stop, or until only a new sign-in helps.
@@ -76,11 +77,11 @@ fn is_final(error: &Error) -> Option<Connection> {
 
 /// One connection from its opening to its end.
 async fn session(core: &Arc<Core>, was_online: &mut bool) -> Result<std::convert::Infallible, Error> {
-    let believed = core.renew_document(None).await?;
+    let believed = core.renew_document(FetchAnew::Expired).await?;
     let opened = match Link::open(believed.relay(), believed.trust(), &core.environment).await {
         // Whoever was away while the issuer of its certificate was replaced learns of that by the pin alone.
         Err(refused @ LinkError::Dial(DialError::Handshake { .. })) => {
-            match core.renew_document(Some(u64::MAX)).await {
+            match core.renew_document(FetchAnew::Always).await {
                 Ok(fresh) if fresh.document().number > believed.document().number => {
                     Link::open(fresh.relay(), fresh.trust(), &core.environment).await?
                 }
@@ -91,7 +92,7 @@ async fn session(core: &Arc<Core>, was_online: &mut bool) -> Result<std::convert
     };
     let Opened { challenge, link, mut incoming } = opened;
     if challenge.document > core.believed().document().number {
-        core.renew_document(Some(challenge.document)).await?;
+        core.renew_document(FetchAnew::OlderThan(challenge.document)).await?;
     }
     core.authenticate(&link, &challenge).await?;
     // Before anybody can be told that this device is here, there is something to add it with.
@@ -134,7 +135,7 @@ async fn take_in(
             relay_frame::Body::Goodbye(goodbye) => return Err(LinkError::Goodbye(goodbye).into()),
             relay_frame::Body::DocumentChanged(changed) => {
                 let held = core.believed();
-                let fresh = core.renew_document(Some(changed.number)).await?;
+                let fresh = core.renew_document(FetchAnew::OlderThan(changed.number)).await?;
                 if fresh.relay() != held.relay() {
                     return Err(Error::Protocol("word that it has moved to another address"));
                 }

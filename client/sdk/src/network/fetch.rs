@@ -62,7 +62,7 @@ pub(crate) async fn join(
 /// The network as kept; fetched when what is kept has expired and there is a connection to fetch over, else as it was:
 /// without a connection this device can still show what it holds, and the next connection refuses an expired document.
 pub(crate) async fn kept(store: &Store, environment: &Environment) -> Result<Believed, NetworkError> {
-    match refresh(store, environment, None).await {
+    match refresh(store, environment, FetchAnew::Expired).await {
         Err(NetworkError::Fetch { .. }) => {
             let KeptDocument { body, pins } = store.document()?.ok_or(NetworkError::NotJoined)?;
             let now = environment.clock.now();
@@ -75,11 +75,22 @@ pub(crate) async fn kept(store: &Store, environment: &Environment) -> Result<Bel
     }
 }
 
-/// The network as kept; fetched anew when it has expired or when `newer_than` says that there is a newer one.
+/// What, beside its expiry, has the kept document fetched anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FetchAnew {
+    /// Nothing.
+    Expired,
+    /// The kept one is older than this number.
+    OlderThan(u64),
+    /// Somebody who is trusted by it could not be reached by it.
+    Always,
+}
+
+/// The network as kept, or fetched anew.
 pub(crate) async fn refresh(
     store: &Store,
     environment: &Environment,
-    newest_known: Option<u64>,
+    anew: FetchAnew,
 ) -> Result<Believed, NetworkError> {
     let join = store.join_url()?.ok_or(NetworkError::NotJoined)?;
     let KeptDocument { body, pins } = store.document()?.ok_or(NetworkError::NotJoined)?;
@@ -88,10 +99,13 @@ pub(crate) async fn refresh(
         // Expired while this device was away: the anchors may have changed too, so the pins must carry it alone.
         Err(_) => None,
     };
+    let serves = |held: &Believed| match anew {
+        FetchAnew::Expired => true,
+        FetchAnew::OlderThan(newest) => held.document().number >= newest,
+        FetchAnew::Always => false,
+    };
     let (url, trust) = match &held {
-        Some(held) if newest_known.is_none_or(|newest| newest <= held.document().number) => {
-            return Ok(held.clone());
-        }
+        Some(held) if serves(held) => return Ok(held.clone()),
         Some(held) => (held.relay().https(WELL_KNOWN), held.trust()),
         None => (join.document_url(), ServerTrust::FirstContact),
     };

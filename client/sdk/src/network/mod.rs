@@ -5,4 +5,4 @@ mod fetch;
 
 pub use believed::Believed;
 pub use fetch::NetworkError;
-pub(crate) use fetch::{join, kept, refresh};
+pub(crate) use fetch::{FetchAnew, join, kept, refresh};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use wickr_base::{Clock, UnixMillis};
+use wickr_service::Rate;
 
 use super::Asking;
 use super::discovery::{Known, discover, endpoints, fetch_keys, same_issuer};
@@ -13,14 +14,16 @@ use super::door::{Door, DoorLimits};
 use super::settings::Settings;
 use super::tokens::TokenError;
 use super::trust::{TrustError, client_config};
-use crate::limits::{Buckets, Rate};
+use crate::limits::Buckets;
 
 /// Cached keys serve at least this long, so that one missed look doesn't stop sign-ins.
 const LEAST_FRESH: Duration = Duration::from_mins(2);
 
 /// Looks that tokens by unknown keys may cause: somebody who signs in again and again with such a token must not have
 /// us ask the provider each time.
-const KEY_LOOKS: Rate = Rate { burst: 3, every: Duration::from_secs(30) };
+fn key_looks() -> Buckets<()> {
+    Buckets::new(Rate::new(3, 2), 1)
+}
 
 /// The outcome of the latest look at one thing.
 #[derive(Clone, Debug, Default)]
@@ -102,8 +105,7 @@ impl InService {
 
     fn with(settings: Settings, since: UnixMillis, door: Door, known: Option<Known>, looks: Looks) -> Self {
         let state = Mutex::new((known.map(Arc::new), looks));
-        let key_looks = Buckets::new(KEY_LOOKS, 1);
-        Self { settings, since, door, state, newer: tokio::sync::Mutex::default(), key_looks }
+        Self { settings, since, door, state, newer: tokio::sync::Mutex::default(), key_looks: key_looks() }
     }
 
     /// How well it answers.

@@ -17,8 +17,10 @@ use super::super::{
 #[derive(Debug)]
 pub struct Deaf;
 
-impl Sink<u64> for Deaf {
-    fn completed(&mut self, _: &mut Vec<Completed<u64>>, _: BatchReport) {}
+impl<T> Sink<T> for Deaf {
+    fn completed(&mut self, batch: &mut Vec<Completed<T>>, _: BatchReport) {
+        batch.clear();
+    }
 }
 
 /// One store that can be opened again and again.
