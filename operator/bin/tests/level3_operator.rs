@@ -64,6 +64,44 @@ async fn drift_in_our_fields_is_corrected_and_what_others_add_stays() {
 }
 
 #[tokio::test]
+async fn a_network_moves_behind_a_load_balancer_and_back_to_the_nodes() {
+    let bench = Bench::new("balanced", rules()).await;
+    let _operator = bench.operator().await;
+    bench.put(&bench.network()).await;
+    bench.settled().await;
+    let mut balanced = bench.network();
+    balanced["spec"]["exposure"]["service"] = json!({"type": "LoadBalancer", "relayPort": 443, "ssoPort": 8444, "annotations": {"example.com/a": "b"}});
+    bench.put(&balanced).await;
+    let services = bench.of(&resource_of::<Service>());
+    let public = until("there is one Service for a load balancer", || async {
+        let public = services.get_opt("hq-public").await.unwrap()?;
+        let at_the_nodes = services.get("hq-relay-public").await.unwrap();
+        (at_the_nodes.data["spec"]["type"] == "ClusterIP").then_some(public)
+    })
+    .await;
+    let spec = &public.data["spec"];
+    assert_eq!((&spec["type"], &spec["ports"][0]["port"]), (&json!("LoadBalancer"), &json!(8444)));
+    assert_eq!(public.metadata.annotations.unwrap()["example.com/a"], "b");
+
+    // What the controller of a load balancer does.
+    let given = json!({"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}});
+    services.patch_status("hq-public", &PatchParams::default(), &Patch::Merge(&given)).await.unwrap();
+    until("status tells the address", || async {
+        (bench.status().await["endpoints"]["addresses"] == json!(["203.0.113.7"])).then_some(())
+    })
+    .await;
+
+    bench.put(&bench.network()).await;
+    until("the ports of the nodes are back, and no address is told", || async {
+        let gone = services.get_opt("hq-public").await.unwrap().is_none();
+        let at_the_nodes = services.get("hq-relay-public").await.unwrap();
+        let told = bench.status().await["endpoints"]["addresses"].is_null();
+        (gone && told && at_the_nodes.data["spec"]["type"] == "NodePort").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_missing_right_is_a_condition_that_names_verb_and_kind_and_goes_when_it_is_granted() {
     for (namespace, verb, plural) in [
         ("forbidden-create", "create", "networkpolicies"),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::Role;
 
+/// What our own begin with.
+pub const OURS: &str = "wickr.dev/";
 /// The network an object belongs to; watches of Secrets and pods select by it.
 pub const NETWORK: &str = "wickr.dev/network";
 /// The network's domain, on objects that outlive the network: only one of the same domain takes them up.

@@ -31,9 +31,14 @@ impl Names {
         format!("{}-{role}-0", self.network)
     }
 
-    /// The Service that clients reach.
+    /// The Service of a role's public port.
     pub fn public(&self, role: Role) -> String {
         format!("{}-{role}-public", self.network)
+    }
+
+    /// The Service that a load balancer leads to, for all roles.
+    pub fn load_balancer(&self) -> String {
+        format!("{}-public", self.network)
     }
 
     /// The ConfigMap with a role's configuration file.
@@ -76,7 +81,7 @@ impl Names {
         format!("https://{}:{ADMIN_PORT}", self.pod_host(role))
     }
 
-    /// The name of the Service that clients reach.
+    /// The name of the Service of a role's public port.
     pub fn public_host(&self, role: Role) -> String {
         format!("{}.{}.svc", self.public(role), self.namespace)
     }

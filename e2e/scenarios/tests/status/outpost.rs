@@ -1,11 +1,12 @@
-//! A second network, on a small volume of its own: its Secret comes late, its volume fills up, its services stop, its
-//! key is damaged, its certificate is for another name.
+//! A second network, on a small volume of its own and behind a load balancer: its Secret comes late, and so does its
+//! address, its volume fills up, its services stop, its key is damaged, its certificate is for another name.
 
 use std::fs;
+use std::net::SocketAddr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use wickr_cluster::SmallVolume;
+use wickr_cluster::{Client, SmallVolume};
 use wickr_scenarios::kubernetes::{Kubernetes, Place};
 use wickr_scenarios::samples::repository;
 use wickr_scenarios::suite::Suite;
@@ -17,6 +18,8 @@ pub(super) const NETWORK: Place<'_> = Place { namespace: NAMESPACE, kind: "wickr
 const PROVIDER: Place<'_> = Place { namespace: NAMESPACE, kind: "identityprovider", name: "outpost-idp" };
 const CLASS: &str = "small";
 const MEBIBYTES: u32 = 256;
+const RELAY_PORT: u16 = 443;
+const SSO_PORT: u16 = 8444;
 
 struct Outpost<'a> {
     suite: &'a Suite,
@@ -33,6 +36,7 @@ pub(crate) fn play(suite: &Suite) -> Result<()> {
     };
     let volume = SmallVolume::create(kubernetes.cluster(), CLASS, MEBIBYTES)?;
     outpost.a_missing_secret().context("a missing Secret")?;
+    outpost.a_load_balancer_that_is_late().context("a load balancer that is late")?;
     outpost.a_full_volume(&volume).context("a full volume")?;
     outpost.stopped_services().context("stopped services")?;
     outpost.a_pod_that_crashes().context("a pod that crashes")?;
@@ -60,7 +64,35 @@ impl Outpost<'_> {
         self.network.is_broken("SignInReady", "NoActiveProvider", &words)?;
         self.kubernetes().apply(&self.suite.client_secret(NAMESPACE))?;
         self.provider.is_well("Ready")?;
-        self.network.is_well("Ready")
+        self.network.is_well("SignInReady")
+    }
+
+    /// The test plays the controller of a load balancer: it gives the Service the node's address. What comes there at
+    /// the Service's ports is led to the pods by the cluster's own proxy.
+    fn a_load_balancer_that_is_late(&self) -> Result<()> {
+        let words = ["Service outpost/outpost-public has no address", "kubectl describe service -n outpost"];
+        self.network.is_broken("PublicReady", "NoAddress", &words)?;
+        let node = self.kubernetes().cluster().node_ip();
+        let given = json!({"status": {"loadBalancer": {"ingress": [{"ip": node}]}}}).to_string();
+        let patch =
+            ["patch", "service", "outpost-public", "--subresource=status", "--type=merge", "-p", &given];
+        self.kubernetes().run(&[&["-n", NAMESPACE], &patch[..]].concat())?;
+        let words = [node.to_string(), "DNS must lead \"chat.outpost.example\"".to_owned()];
+        self.network.says("PublicReady", "True", "Answering", &words.each_ref().map(String::as_str))?;
+        self.network.is_well("Ready")?;
+        let folder = tempfile::tempdir().context("making a folder")?;
+        let issuer = folder.path().join("ca.crt");
+        fs::write(&issuer, self.kubernetes().secret(NAMESPACE, "outpost-public-tls", "ca.crt")?)
+            .context("writing the issuer's certificate")?;
+        for port in [RELAY_PORT, SSO_PORT] {
+            let (status, body) = Client::trusting(&issuer)?.get(
+                SocketAddr::from((node, port)),
+                "chat.outpost.example",
+                "/.well-known/wickr-network",
+            )?;
+            ensure!(status == 200 && body.contains("\"document\""), "{port} answers {status}: {body}");
+        }
+        Ok(())
     }
 
     fn a_full_volume(&self, volume: &SmallVolume) -> Result<()> {
@@ -133,7 +165,7 @@ impl Outpost<'_> {
         self.network.is_well("Accepted")
     }
 
-    /// The demo's network and provider under other names, the relay's volume of the small class, and a volume of
+    /// The demo's network and provider under other names, behind a load balancer, the relay's volume of the small class, and a volume of
     /// sso's that is there before.
     fn manifests(&self) -> Result<String> {
         let demo = |file: &str| {
@@ -145,7 +177,9 @@ impl Outpost<'_> {
                     .replace("realms/hq", "realms/HQ")
                     .replace(": hq", ": outpost")
                     .replace("realms/HQ", "realms/hq")
-                    .replace("304", "305")
+                    .replace("type: NodePort", "type: LoadBalancer")
+                    .replace("30443", &RELAY_PORT.to_string())
+                    .replace("30444", &SSO_PORT.to_string())
                     .replace("size: 1Gi", &format!("size: {MEBIBYTES}Mi\n      storageClassName: {CLASS}")),
             )
         };

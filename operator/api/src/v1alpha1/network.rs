@@ -1,6 +1,8 @@
 //! `WickrNetwork`, the spec (its status: `network_status`; who may reach its pods: `network_isolation`; its keys:
 //! `network_keys`).
 
+use std::collections::BTreeMap;
+
 use kube_derive::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,7 +150,7 @@ pub enum AccessMode {
 #[x_kube(crates(kube_core = "::kube_core"))]
 #[serde(rename_all = "camelCase")]
 pub struct Exposure {
-    /// The DNS name that clients use, for relay and sign-in alike; it resolves to the nodes.
+    /// The DNS name that clients use, for relay and sign-in alike; it resolves to the nodes, or to the load balancer.
     #[schemars(length(min = 3, max = 253), regex(pattern = super::schema::DOMAIN))]
     pub hostname: String,
     /// The certificate that the services show to clients. Default managed.
@@ -189,19 +191,30 @@ pub struct ManagedTls {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     crates(kube_core = "::kube_core"),
-    validation = Rule::new("self.relayPort != self.ssoPort").message("relayPort and ssoPort are different ports").field_path(".ssoPort")
+    validation = Rule::new("self.relayPort != self.ssoPort").message("relayPort and ssoPort are different ports").field_path(".ssoPort"),
+    validation = Rule::new("self.type == 'LoadBalancer' || !has(self.loadBalancerClass)").message("loadBalancerClass is for type LoadBalancer").field_path(".loadBalancerClass"),
+    validation = Rule::new("self.type == 'LoadBalancer' || !has(self.annotations)").message("annotations are for type LoadBalancer").field_path(".annotations"),
+    validation = Rule::new("self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || (has(self.loadBalancerClass) == has(oldSelf.loadBalancerClass) && (!has(self.loadBalancerClass) || self.loadBalancerClass == oldSelf.loadBalancerClass))").message("loadBalancerClass is immutable: a load balancer can't change its class; make it NodePort first")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PublicService {
     /// The kind of Service. Default NodePort.
     #[serde(default, rename = "type")]
     pub kind: ServiceType,
-    /// The node port of the relay; it stands in the address that clients join by.
+    /// The port of the relay, on every node or at the load balancer; it stands in the address that clients join by.
     #[schemars(range(min = 1, max = 65_535))]
     pub relay_port: i32,
-    /// The node port of sign-in.
+    /// The port of sign-in, at the same place.
     #[schemars(range(min = 1, max = 65_535))]
     pub sso_port: i32,
+    /// Of several kinds of load balancer in the cluster, the one to use. Default: the cluster's own choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 317))]
+    pub load_balancer_class: Option<String>,
+    /// What the load balancer's controller is told, by annotations of the Service.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Kinds of Service.
@@ -210,6 +223,8 @@ pub enum ServiceType {
     /// A fixed port on every node.
     #[default]
     NodePort,
+    /// One address outside the cluster for both services, given by whoever runs load balancers in it.
+    LoadBalancer,
 }
 
 /// How people sign in.

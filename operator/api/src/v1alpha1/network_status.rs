@@ -67,6 +67,11 @@ pub struct Endpoints {
     /// Sign-in and directory.
     #[schemars(length(max = 300))]
     pub sso: String,
+    /// Where the load balancer is, if there is one: DNS has to lead the hostname here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub addresses: Vec<String>,
 }
 
 /// The network document in force.

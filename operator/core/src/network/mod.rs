@@ -34,8 +34,8 @@ pub use sizing::Sizes;
 pub use status::{Applied, Outcome, condition, report};
 pub use targets::{ServiceTarget, targets};
 pub use valid::{
-    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidKeys, ValidNetwork,
-    ValidStorage,
+    ClassFacts, LoadBalancer, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidKeys,
+    ValidNetwork, ValidStorage,
 };
 pub use validate::validate;
 

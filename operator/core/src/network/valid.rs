@@ -1,5 +1,6 @@
 //! A network's spec after `validate`: parsed once, with nothing left that could be wrong.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -9,7 +10,7 @@ use wickr_policy::{Der, RootPin, ServiceUrl, Suite};
 
 use super::KeySlot;
 use super::sizing::Sizes;
-use crate::Names;
+use crate::{Names, Role};
 
 /// A network as it shall be.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,14 +74,35 @@ pub struct ValidExposure {
     pub hostname: String,
     /// The certificate.
     pub tls: PublicTlsSource,
-    /// Node port of the relay.
+    /// Port of the relay.
     pub relay_port: u16,
-    /// Node port of sso.
+    /// Port of sso.
     pub sso_port: u16,
+    /// What stands before them; none for ports of the nodes.
+    pub load_balancer: Option<LoadBalancer>,
     /// The relay's address, as the document names it.
     pub relay: ServiceUrl,
     /// The address of sso, as the document names it.
     pub sso: ServiceUrl,
+}
+
+impl ValidExposure {
+    /// Where clients find a role.
+    pub fn port(&self, role: Role) -> u16 {
+        match role {
+            Role::Relay => self.relay_port,
+            Role::Sso => self.sso_port,
+        }
+    }
+}
+
+/// What the load balancer's controller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Which of several.
+    pub class: Option<String>,
+    /// Annotations of the Service.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Where the public certificate comes from.

@@ -3,6 +3,7 @@
 use crate::world::{START, World, container, message, pod, ready, told};
 use serde_json::json;
 use wickr_base::UnixMillis;
+use wickr_operator_api::v1alpha1::ServiceType;
 use wickr_operator_core::network::{Outcome, condition, events};
 use wickr_operator_core::{Check, Disk, EventReason, Lookup, Poll, Role};
 
@@ -22,6 +23,31 @@ fn before_anything_ran_nothing_is_ready_and_nothing_is_called_broken() {
     assert_eq!(told(&status, condition::READY), "False NoVolume");
     assert_eq!(told(&status, condition::RELAY), "Unknown RelayNoPod");
     assert_eq!(told(&status, condition::DEGRADED), "False AsExpected");
+}
+
+#[test]
+fn a_load_balancer_without_an_address_is_missing_and_one_with_addresses_tells_them_for_dns() {
+    let mut world = World::up();
+    let service = &mut world.network.spec.exposure.service;
+    (service.kind, service.relay_port, service.sso_port) = (ServiceType::LoadBalancer, 443, 8444);
+    world.pass();
+    world.settle();
+    let status = world.report(None);
+    assert_eq!(told(&status, condition::PUBLIC), "False NoAddress");
+    let text = message(&status, condition::PUBLIC);
+    assert!(
+        text.contains("Service hq/hq-public") && text.contains("kubectl describe service -n hq hq-public"),
+        "{text}"
+    );
+    assert_eq!(status.endpoints.unwrap().addresses, [""; 0]);
+
+    let given = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}, {"hostname": "lb.example"}]}});
+    world.meddle("Service", "hq-public", |service| service["status"] = given.clone());
+    let status = world.report(None);
+    assert_eq!(told(&status, condition::PUBLIC), "True Answering");
+    let text = message(&status, condition::PUBLIC);
+    assert!(text.contains("203.0.113.7, lb.example, where DNS must lead \"chat.hq.example\""), "{text}");
+    assert_eq!(status.endpoints.unwrap().addresses, ["203.0.113.7", "lb.example"]);
 }
 
 #[test]

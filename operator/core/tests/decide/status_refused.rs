@@ -67,6 +67,21 @@ fn a_network_cannot_be_made_to_mount_its_own_root_key() {
 }
 
 #[test]
+fn annotations_that_are_ours_or_no_names_are_refused_before_the_api_server_would() {
+    let mut world = World::up();
+    let service = &mut world.network.spec.exposure.service;
+    service.kind = wickr_operator_api::v1alpha1::ServiceType::LoadBalancer;
+    service.annotations.insert("wickr.dev/applied".to_owned(), "mine".to_owned());
+    service.annotations.insert("not a name".to_owned(), String::new());
+    let status = world.report(None);
+    assert_eq!(told(&status, condition::ACCEPTED), "False Unreadable");
+    let text = message(&status, condition::ACCEPTED);
+    for part in ["spec.exposure.service.annotations", "\"wickr.dev/applied\"", "\"not a name\""] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
 fn of_two_networks_with_one_domain_or_one_namespace_the_younger_is_refused_and_both_are_named() {
     let neighbour = |namespace: &str, domain: &str, created: i64| Neighbour {
         namespace: namespace.to_owned(),

@@ -100,7 +100,7 @@ fn container(network: &ValidNetwork, env: &Env, role: Role) -> Container {
         image_pull_policy: Some(env.pull_policy.clone()),
         args: Some(vec![role.name().to_owned(), "--config".to_owned(), file]),
         ports: Some(vec![
-            port("public", PUBLIC_PORT),
+            port(role.name(), PUBLIC_PORT),
             port("admin", ADMIN_PORT),
             port("metrics", METRICS_PORT),
         ]),

@@ -1,17 +1,18 @@
-//! Services: headless for admin ports, node ports for clients, one for the metrics of all.
+//! Services: headless for admin ports, node ports or one load balancer for clients, one for the metrics of all.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::metadata;
-use crate::network::ValidNetwork;
+use crate::network::{LoadBalancer, ValidNetwork};
 use crate::put::Target;
 use crate::{ADMIN_PORT, KindRow, METRICS_PORT, Names, PUBLIC_PORT, Role, labels};
 
 /// All of them.
 pub(super) fn services(network: &ValidNetwork) -> Vec<Service> {
     let of_roles = Role::ALL.into_iter().flat_map(|role| [admin(network, role), public(network, role)]);
-    of_roles.chain([metrics(network)]).collect()
+    let balancer = network.exposure.load_balancer.as_ref().map(|balancer| load_balancer(network, balancer));
+    of_roles.chain([metrics(network)]).chain(balancer).collect()
 }
 
 /// The field of the spec that a Service gets its node port from.
@@ -39,18 +40,44 @@ fn admin(network: &ValidNetwork, role: Role) -> Service {
     }
 }
 
-/// For clients.
+/// For clients at the nodes; with a load balancer only for the operator, which asks there how a client would be answered.
 fn public(network: &ValidNetwork, role: Role) -> Service {
-    let node_port = match role {
-        Role::Relay => network.exposure.relay_port,
-        Role::Sso => network.exposure.sso_port,
+    let (kind, node_port) = match &network.exposure.load_balancer {
+        Some(_) => ("ClusterIP", None),
+        None => ("NodePort", Some(network.exposure.port(role))),
     };
     Service {
         metadata: metadata::of_role(network, network.names.public(role), role),
         spec: Some(ServiceSpec {
-            type_: Some("NodePort".to_owned()),
+            type_: Some(kind.to_owned()),
             selector: Some(labels::select_role(&network.names.network, role)),
-            ports: Some(vec![port("public", PUBLIC_PORT, Some(node_port))]),
+            ports: Some(vec![ServicePort {
+                target_port: Some(IntOrString::String(role.name().to_owned())),
+                ..port("public", PUBLIC_PORT, node_port)
+            }]),
+            ..ServiceSpec::default()
+        }),
+        status: None,
+    }
+}
+
+/// One address for all roles, as they have one hostname. Its ports lead to pods by the names of their ports, which are
+/// the roles'.
+fn load_balancer(network: &ValidNetwork, balancer: &LoadBalancer) -> Service {
+    let labels = labels::of_network(&network.names.network);
+    let mut metadata = metadata::owned(network, network.names.load_balancer(), labels);
+    metadata.annotations = Some(balancer.annotations.clone()).filter(|annotations| !annotations.is_empty());
+    let of_role = |role: Role| ServicePort {
+        port: network.exposure.port(role).into(),
+        ..port(role.name(), PUBLIC_PORT, None)
+    };
+    Service {
+        metadata,
+        spec: Some(ServiceSpec {
+            type_: Some("LoadBalancer".to_owned()),
+            load_balancer_class: balancer.class.clone(),
+            selector: Some(labels::select_network(&network.names.network)),
+            ports: Some(Role::ALL.map(of_role).to_vec()),
             ..ServiceSpec::default()
         }),
         status: None,

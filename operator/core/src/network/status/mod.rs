@@ -181,7 +181,11 @@ fn tell(status: &mut WickrNetworkStatus, network: &WickrNetwork, names: &Names, 
     if let Some(kept) = &seen.document {
         // The addresses that clients find there; what the spec says may be refused yet.
         let urls = &kept.document.urls;
-        status.endpoints = Some(Endpoints { relay: urls.relay.to_string(), sso: urls.sso.to_string() });
+        status.endpoints = Some(Endpoints {
+            relay: urls.relay.to_string(),
+            sso: urls.sso.to_string(),
+            addresses: public::addresses(network, names, seen).unwrap_or_default(),
+        });
         status.join = seen.root.map(|root| JoinUrl::new(&urls.relay, root).to_string());
         let (has, of) = public::replicas_with(seen, names, kept.document.number);
         status.document = Some(DocumentStatus {

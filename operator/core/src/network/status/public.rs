@@ -1,11 +1,15 @@
 //! PublicReady, DocumentReady and NetworkIsolation: what clients meet.
 
-use wickr_operator_api::v1alpha1::NetworkPolicyMode;
+use k8s_openapi::api::core::v1::Service;
+use wickr_operator_api::v1alpha1::{NetworkPolicyMode, ServiceType, WickrNetwork};
 
 use super::{Pass, is_fresh};
 use crate::condition::Fact;
 use crate::network::NetworkSeen;
 use crate::{Lookup, Names, Poll, Role};
+
+/// As many as status holds.
+const MOST_ADDRESSES: usize = 16;
 
 pub(super) fn public(pass: &Pass<'_>) -> Fact {
     let host = &pass.network.spec.exposure.hostname;
@@ -32,7 +36,39 @@ pub(super) fn public(pass: &Pass<'_>) -> Fact {
     if never {
         return Fact::unknown("NotAsked", "the public listeners have not been asked yet. Next: nothing.");
     }
-    Fact::yes("Answering", format!("both listeners answer as \"{host}\" with the right chain"))
+    let answer = format!("both listeners answer as \"{host}\" with the right chain");
+    match addresses(pass.network, &pass.names, pass.seen) {
+        None => Fact::yes("Answering", answer),
+        Some(addresses) if addresses.is_empty() => {
+            let service = pass.names.load_balancer();
+            let namespace = &pass.names.namespace;
+            let message = format!(
+                "Service {namespace}/{service} has no address: no load balancer has taken it. Next: kubectl describe \
+                 service -n {namespace} {service} shows what its controller says; a cluster without one needs \
+                 spec.exposure.service.type NodePort."
+            );
+            Fact::no("NoAddress", message)
+        }
+        Some(addresses) => {
+            let at = addresses.join(", ");
+            Fact::yes(
+                "Answering",
+                format!("{answer}; the load balancer is at {at}, where DNS must lead \"{host}\""),
+            )
+        }
+    }
+}
+
+/// Where the load balancer is; `None` for a network without one.
+pub(super) fn addresses(network: &WickrNetwork, names: &Names, seen: &NetworkSeen) -> Option<Vec<String>> {
+    match network.spec.exposure.service.kind {
+        ServiceType::NodePort => return None,
+        ServiceType::LoadBalancer => {}
+    }
+    let service: Option<Service> = seen.live.get(&names.load_balancer());
+    let balancer = service.and_then(|service| service.status?.load_balancer);
+    let ingress = balancer.and_then(|balancer| balancer.ingress).unwrap_or_default();
+    Some(ingress.into_iter().filter_map(|entry| entry.ip.or(entry.hostname)).take(MOST_ADDRESSES).collect())
 }
 
 pub(super) fn document(pass: &Pass<'_>) -> Fact {

@@ -1,5 +1,7 @@
 //! From a spec and what it points at to a `ValidNetwork`, or all findings. The same function for operator and webhook.
 
+mod exposure;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,17 +9,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube_core::{Resource as _, ResourceExt as _};
 use wickr_base::{Domain, Lifetime, UnixMillis};
 use wickr_operator_api::v1alpha1::{self as api, RotateAfter};
-use wickr_pki::{KeyMaterial, certificates_from_pem};
-use wickr_policy::{Der, ServiceUrl, Suite};
+use wickr_policy::Suite;
 
-use super::keys::{CERTIFICATE, ISSUED_BY, PRIVATE_KEY};
-use super::seen::CertificateSeen;
 use super::sizing::Sizes;
-use super::valid::{
-    ClassFacts, ProviderReach, PublicTlsSource, ValidExposure, ValidIsolation, ValidKeys, ValidNetwork,
-    ValidStorage,
-};
-use super::{GivenSecret, Neighbour, NetworkRefs, SecretData};
+use super::valid::{ClassFacts, ProviderReach, ValidIsolation, ValidKeys, ValidNetwork, ValidStorage};
+use super::{Neighbour, NetworkRefs};
 use crate::condition::millis;
 use crate::drift::bytes;
 use crate::finding::{Finding, FindingCode, Findings};
@@ -39,7 +35,7 @@ pub fn validate(
     check_neighbours(network, &refs.neighbours, &mut findings);
     let domain = parse_domain(&network.spec.domain, &mut findings);
     let sizes = sizes(&network.spec, &mut findings);
-    let exposure = exposure(&network.spec.exposure, refs, now, &mut findings);
+    let exposure = exposure::exposure(&network.spec.exposure, refs, now, &mut findings);
     let keys = keys(&network.spec.keys, &mut findings);
     match (domain, sizes, exposure, keys) {
         (Some(domain), Some(sizes), Some(exposure), Some(keys)) if findings.is_empty() => Ok(ValidNetwork {
@@ -170,146 +166,6 @@ fn keys(spec: &api::Keys, findings: &mut Vec<Finding>) -> Option<ValidKeys> {
     let (code, message) = refused;
     findings.push(Finding::new("spec.keys.overlap", code, message, "write it like 24h, from 15s to 720h"));
     None
-}
-
-fn exposure(
-    spec: &api::Exposure,
-    refs: &NetworkRefs,
-    now: UnixMillis,
-    findings: &mut Vec<Finding>,
-) -> Option<ValidExposure> {
-    let relay_port = port(spec.service.relay_port, "spec.exposure.service.relayPort", findings);
-    let sso_port = port(spec.service.sso_port, "spec.exposure.service.ssoPort", findings);
-    if relay_port.is_some() && relay_port == sso_port {
-        findings.push(Finding::new(
-            "spec.exposure.service.ssoPort",
-            FindingCode::Contradiction,
-            format!("{} is the relay's port too", spec.service.sso_port),
-            "give each service a port of its own",
-        ));
-    }
-    let tls = public_tls(spec, refs.public_tls.as_ref(), now, findings);
-    let url = |scheme: &str, port: u16| -> Option<ServiceUrl> {
-        format!("{scheme}://{}:{port}", spec.hostname).parse().ok()
-    };
-    let (relay_port, sso_port) = (relay_port?, sso_port?);
-    let (Some(relay), Some(sso)) = (url("wss", relay_port), url("https", sso_port)) else {
-        findings.push(Finding::new(
-            "spec.exposure.hostname",
-            FindingCode::Unreadable,
-            format!("\"{}\" is not a DNS name in lower case", spec.hostname),
-            "write the name that clients shall use, like chat.hq.example",
-        ));
-        return None;
-    };
-    Some(ValidExposure { hostname: spec.hostname.clone(), tls: tls?, relay_port, sso_port, relay, sso })
-}
-
-fn port(number: i32, path: &str, findings: &mut Vec<Finding>) -> Option<u16> {
-    let port = u16::try_from(number).ok().filter(|port| *port > 0);
-    if port.is_none() {
-        findings.push(Finding::new(
-            path,
-            FindingCode::OutOfRange,
-            format!("{number} is not a port"),
-            "write a node port of the cluster, by default from 30000 to 32767",
-        ));
-    }
-    port
-}
-
-fn public_tls(
-    spec: &api::Exposure,
-    given: Option<&Lookup<GivenSecret>>,
-    now: UnixMillis,
-    findings: &mut Vec<Finding>,
-) -> Option<PublicTlsSource> {
-    let secret = match (&spec.tls.managed, &spec.tls.secret_ref) {
-        (Some(_), None) => return Some(PublicTlsSource::Managed),
-        (None, Some(secret)) => secret.name.clone(),
-        (Some(_), Some(_)) | (None, None) => {
-            findings.push(Finding::new(
-                "spec.exposure.tls",
-                FindingCode::Contradiction,
-                "exactly one of managed and secretRef is taken",
-                "keep one of the two",
-            ));
-            return None;
-        }
-    };
-    let path = "spec.exposure.tls.secretRef.name";
-    let mut refuse = |code, message: String, hint: &str| {
-        findings.push(Finding::new(path, code, message, hint));
-    };
-    let data = match given {
-        // Whoever may name a Secret need not be one who may see the network's keys.
-        Some(Lookup::Found(GivenSecret { network: Some(network), .. })) => {
-            let message = format!("Secret \"{secret}\" holds keys of network \"{network}\"");
-            refuse(FindingCode::SecretReserved, message, "name a Secret of your own, or use managed");
-            return None;
-        }
-        Some(Lookup::Found(given)) => &given.data,
-        Some(Lookup::Missing) => {
-            let hint = "create it with kubectl create secret tls and add ca.crt, or use managed";
-            refuse(FindingCode::SecretMissing, format!("Secret \"{secret}\" is not there"), hint);
-            return None;
-        }
-        Some(Lookup::Unreadable(why)) => {
-            let message = format!("Secret \"{secret}\" can't be read: {}", why.message);
-            refuse(FindingCode::Forbidden, message, &why.next);
-            return None;
-        }
-        // The caller judges the object alone.
-        None => return Some(PublicTlsSource::Managed),
-    };
-    match given_certificate(data, &spec.hostname, now) {
-        Ok((anchors, CertificateSeen { not_before, not_after, .. })) => {
-            Some(PublicTlsSource::Given { secret, anchors, not_before, not_after })
-        }
-        Err((code, why)) => {
-            refuse(code, format!("Secret \"{secret}\": {why}"), "put a certificate that fits into it");
-            None
-        }
-    }
-}
-
-type Unfit = (FindingCode, String);
-
-fn given_certificate(
-    data: &SecretData,
-    host: &str,
-    now: UnixMillis,
-) -> Result<(Vec<Der>, CertificateSeen), Unfit> {
-    let part = |key: &str| data.get(key).ok_or((FindingCode::KeyMissing, format!("it has no key {key}")));
-    let unfit = |why: String| (FindingCode::CertificateUnfit, why);
-    let (certificate, key, anchors) = (part(CERTIFICATE)?, part(PRIVATE_KEY)?, part(ISSUED_BY)?);
-    let about = CertificateSeen::read(certificate, None).map_err(unfit)?;
-    KeyMaterial::from_pem(certificate, key)
-        .map_err(|error| unfit(format!("{PRIVATE_KEY} doesn't go with {CERTIFICATE}: {error}")))?;
-    if !about.dns.iter().any(|name| covers(name, host)) {
-        let names = about.dns.join(", ");
-        return Err(unfit(format!("{CERTIFICATE} is for \"{names}\", not for \"{host}\"")));
-    }
-    if now >= about.not_after {
-        return Err(unfit(format!("{CERTIFICATE} ended at {}", about.not_after)));
-    }
-    if now < about.not_before {
-        return Err(unfit(format!("{CERTIFICATE} begins only at {}", about.not_before)));
-    }
-    let anchors = certificates_from_pem(anchors).map_err(|error| unfit(format!("{ISSUED_BY}: {error}")))?;
-    if anchors.is_empty() || anchors.len() > 16 {
-        return Err(unfit(format!("{ISSUED_BY} has {} certificates, not 1 to 16", anchors.len())));
-    }
-    Ok((anchors.iter().map(|anchor| Der::new(anchor.to_vec())).collect(), about))
-}
-
-/// Whether a DNS name of a certificate stands for `host`; a wildcard for exactly one label (RFC 9525 section 6.3).
-fn covers(name: &str, host: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    match name.strip_prefix("*.") {
-        Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest == parent),
-        None => name == host,
-    }
 }
 
 fn storage(
