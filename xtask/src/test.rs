@@ -23,8 +23,10 @@ pub(crate) struct Arguments {
     full: bool,
 }
 
-/// What the fault scenarios read: for how long, and how many tries; and the images: whether two whole builds are compared.
-const FULL: &[(&str, &str)] = &[("WICKR_FOR", "10m"), ("WICKR_TRIES", "20"), ("WICKR_BUILD_TWICE", "yes")];
+/// What the fault scenarios read: for how long, how many tries, under how many messages a second; and the images: whether
+/// two whole builds are compared.
+const FULL: &[(&str, &str)] =
+    &[("WICKR_FOR", "10m"), ("WICKR_TRIES", "20"), ("WICKR_RATE", "500"), ("WICKR_BUILD_TWICE", "yes")];
 
 /// Runs them; the first level that fails ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

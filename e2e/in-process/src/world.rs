@@ -147,6 +147,18 @@ impl World {
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
+    /// Frames that the relay has refused since its start, whether or not a client tried them again.
+    pub async fn refusals(&self) -> u64 {
+        let metrics = self.relay.as_ref().unwrap().addresses.metrics;
+        let asked = self.operator("relay").get(format!("http://{metrics}/metrics")).send().await.unwrap();
+        let text = asked.text().await.unwrap();
+        let refusals = text.lines().filter(|line| line.starts_with("wickr_relay_refusals_total{"));
+        let counts: Vec<u64> =
+            refusals.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
+        assert!(!counts.is_empty(), "no such metric: {text}");
+        counts.iter().sum()
+    }
+
     /// Another network of the same name answers at the relay's address from now on.
     pub async fn start_impostor(&mut self) {
         let other = TestNetwork::new("hq.example", self.network.clock.clone());

@@ -9,15 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wickr_base::{MessageId, RoomId, UnixMillis};
+use wickr_base::{RoomId, UnixMillis};
+use wickr_load::{PATIENCE, Reading, Writer, delivered};
 use wickr_sdk::profile::{Profile, UnlockWith};
 use wickr_sdk::store::Message;
-use wickr_sdk::{Client, Delivery, Environment, Prompt, ResolveEntry, SignIn, Timings, Way, sign_in};
+use wickr_sdk::{Client, Environment, Prompt, ResolveEntry, SignIn, Timings, Way, sign_in};
 
 use crate::browser::Browser;
-
-/// For whatever a device waits for while its relay is killed, and pods and volumes are made.
-pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A signed-in device with its profile on disk.
 pub struct Device {
@@ -154,16 +152,17 @@ impl Device {
         Ok(newest.last().map_or(0, |message| message.place))
     }
 
+    /// It as one that writes into the room.
+    pub fn writer(&self, room: &RoomId) -> Result<Writer> {
+        Ok(Writer { name: self.name.clone(), client: self.client()?.clone(), room: room.clone() })
+    }
+
+    /// What it is given in the room after `place`.
+    pub fn reading(&self, room: &RoomId, place: i64) -> Result<Reading> {
+        Ok(Reading::start(self.client()?, room, place))
+    }
+
     fn status(&self) -> String {
         self.client().map_or_else(|error| error.to_string(), |client| format!("{:#?}", client.status()))
-    }
-}
-
-/// Waits for the acknowledgement of a message; gives its delivery.
-pub(crate) async fn delivered(client: &Client, room: &RoomId, id: MessageId) -> Result<Delivery> {
-    let delivery = timeout(PATIENCE, client.delivery(room, id)).await;
-    match delivery {
-        Ok(Ok(acknowledged @ Delivery::Acknowledged { .. })) => Ok(acknowledged),
-        other => bail!("it was not acknowledged: {other:?}, {:#?}", client.status()),
     }
 }

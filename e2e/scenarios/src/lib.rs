@@ -7,8 +7,6 @@ pub mod forward;
 pub mod frames;
 pub mod handbook;
 pub mod kubernetes;
-pub mod ledger;
-pub mod load;
 pub mod monitoring;
 pub mod people;
 pub mod programs;

@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use wickr_base::{Rng, SystemRng};
 use wickr_cluster::progress::say;
-use wickr_scenarios::ledger::{Line, compare};
-use wickr_scenarios::load::{Load, Reading};
+use wickr_load::ledger::{Line, compare};
+use wickr_load::{Load, Pace};
 
 use super::Crowd;
 
@@ -17,9 +17,10 @@ impl Crowd<'_> {
         self.away.close().await;
         let mut reading = Vec::new();
         for device in &self.present {
-            reading.push((device.name.clone(), Reading::start(device, &self.room, device.place()?)?));
+            reading.push((device.name.clone(), device.reading(&self.room, device.place()?)?));
         }
-        let load = Load::start(&self.present.each_ref(), &self.room)?;
+        let writers: Result<Vec<_>> = self.present.iter().map(|device| device.writer(&self.room)).collect();
+        let load = Load::start(writers?, Pace::Acknowledged);
         for round in 0..times {
             // Which message is on its way when it happens is up to chance.
             load.goes_on(u64::from(10 + random() % 40))
@@ -31,7 +32,7 @@ impl Crowd<'_> {
         load.goes_on(10).await.context("after the last kill")?;
         let acknowledged = load.finish().await?;
         self.away.open().await?;
-        reading.push((self.away.name.clone(), Reading::start(&self.away, &self.room, place)?));
+        reading.push((self.away.name.clone(), self.away.reading(&self.room, place)?));
         self.present[0].says(&self.room, LAST).await?;
         for (name, reading) in reading {
             let given = reading.until(LAST, acknowledged.len()).await.context(name.clone())?;

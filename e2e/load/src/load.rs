@@ -1,48 +1,66 @@
-//! Devices that write into one room without pause, each with messages waiting all the time. What became of them is
-//! compared in ledger.rs.
+//! Devices that write without pause, each with messages waiting all the time. What became of them is compared in
+//! ledger.rs.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use wickr_base::{RoomId, UnixMillis};
-use wickr_sdk::{Client, Delivery};
+use wickr_base::{Clock as _, RoomId, SystemClock, UnixMillis};
+use wickr_sdk::{Client, Connection, Delivery};
 
-use crate::device::{Device, PATIENCE, delivered};
 use crate::ledger::Line;
+use crate::{PATIENCE, Pace, delivered};
 
 /// How many messages of a device wait for their acknowledgement at any time.
 const WAITING: usize = 8;
+
+/// A device that writes, and where.
+pub struct Writer {
+    /// For a person who reads the test's words.
+    pub name: String,
+    /// The device.
+    pub client: Client,
+    /// A room that it is in.
+    pub room: RoomId,
+}
 
 /// Running senders; they end when this is dropped.
 pub struct Load {
     stop: watch::Sender<bool>,
     acknowledged: watch::Sender<u64>,
     senders: Vec<JoinHandle<Result<Vec<Line>>>>,
+    clock: SystemClock,
 }
 
 impl Load {
-    /// Each of the devices begins to send.
-    pub fn start(devices: &[&Device], room: &RoomId) -> Result<Self> {
+    /// Each of the writers begins to send, all of them together at that pace.
+    pub fn start(writers: impl IntoIterator<Item = Writer>, pace: Pace) -> Self {
+        let writers: Vec<Writer> = writers.into_iter().collect();
         let (stop, acknowledged) = (watch::Sender::new(false), watch::Sender::new(0));
+        let pace = pace.shared(writers.len());
         let mut senders = Vec::new();
-        for device in devices {
-            let (client, name) = (device.client()?.clone(), device.name.clone());
-            let (room, stop, acknowledged) = (room.clone(), stop.subscribe(), acknowledged.clone());
+        for writer in writers {
+            let (stop, acknowledged) = (stop.subscribe(), acknowledged.clone());
             senders.push(tokio::spawn(async move {
-                send(&client, &name, &room, &stop, &acknowledged)
-                    .await
-                    .with_context(|| format!("{name} sends"))
+                let sent = send(&writer, pace, &stop, &acknowledged).await;
+                sent.with_context(|| format!("{} sends", writer.name))
             }));
         }
-        Ok(Self { stop, acknowledged, senders })
+        Self { stop, acknowledged, senders, clock: SystemClock::new() }
     }
 
     /// How many messages are acknowledged by now.
     pub fn acknowledged(&self) -> u64 {
         *self.acknowledged.borrow()
+    }
+
+    /// How many were acknowledged a second, since the beginning.
+    pub fn rate(&self) -> f64 {
+        let count = u32::try_from(self.acknowledged()).map_or(f64::MAX, f64::from);
+        count / self.clock.elapsed().max(Duration::from_millis(1)).as_secs_f64()
     }
 
     /// Waits until `more` than now are acknowledged.
@@ -73,16 +91,19 @@ impl Drop for Load {
 }
 
 async fn send(
-    client: &Client,
-    name: &str,
-    room: &RoomId,
+    Writer { name, client, room }: &Writer,
+    pace: Pace,
     stop: &watch::Receiver<bool>,
     count: &watch::Sender<u64>,
 ) -> Result<Vec<Line>> {
     let sender = client.account().uri();
     let (mut waiting, mut done, mut number) = (VecDeque::new(), Vec::new(), 0);
+    let mut ticks = pace.ticks();
     loop {
         while !*stop.borrow() && waiting.len() < WAITING {
+            if let Some(ticks) = &mut ticks {
+                ticks.tick().await;
+            }
             let (id, text) = (client.message_id(), format!("{name} {number}"));
             client.send(room, id, &text, UnixMillis(0)).context("giving a message to the client")?;
             waiting.push_back((id, text));
@@ -97,46 +118,37 @@ async fn send(
     }
 }
 
-/// Messages as a device was given them.
-pub struct Reading {
-    task: JoinHandle<Result<()>>,
-    given: watch::Sender<Vec<Line>>,
+/// A device whose connection may not end as long as this is kept.
+pub struct Connected {
+    task: JoinHandle<String>,
 }
 
-impl Reading {
-    /// Takes each message of the room that came after `place`, as an application does that shows them.
-    pub fn start(device: &Device, room: &RoomId, mut place: i64) -> Result<Self> {
-        let given = watch::Sender::new(Vec::new());
-        let (client, room, take) = (device.client()?.clone(), room.clone(), given.clone());
+impl Connected {
+    /// From now on.
+    pub fn start(client: &Client) -> Self {
+        let client = client.clone();
         let task = tokio::spawn(async move {
             let mut changes = client.changes();
             loop {
                 changes.borrow_and_update();
-                for message in client.after(Some(&room), place, usize::MAX).context("reading messages")? {
-                    place = message.place;
-                    take.send_modify(|given| given.push(Line::from(message)));
+                match client.connection() {
+                    Connection::Online => {}
+                    other => return format!("{client:?} was {other:?}"),
                 }
-                changes.changed().await.context("the client has ended")?;
+                if changes.changed().await.is_err() {
+                    return format!("{client:?} has ended");
+                }
             }
         });
-        Ok(Self { task, given })
+        Self { task }
     }
 
-    /// Waits for a message of that text, after which nothing was sent, and for as many others; gives what came but it.
-    /// Fewer than `others` are given too, after a while: to be compared.
-    pub async fn until(self, last: &str, others: usize) -> Result<Vec<Line>> {
-        let is_last = |line: &Line| line.text == last;
-        let mut given = self.given.subscribe();
-        let all = given.wait_for(|given| given.len() > others && given.iter().any(is_last));
-        let _fewer_came = timeout(PATIENCE, all).await.map(drop);
-        let given = self.given.borrow();
-        ensure!(given.iter().any(is_last), "\"{last}\" didn't come; {} others did", given.len());
-        Ok(given.iter().filter(|line| !is_last(line)).cloned().collect())
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
+    /// Whether it stayed so until now; says what it was otherwise.
+    pub async fn until_now(self) -> Result<()> {
+        if self.task.is_finished() {
+            bail!("{}", self.task.await.context("watching a connection")?);
+        }
         self.task.abort();
+        Ok(())
     }
 }
