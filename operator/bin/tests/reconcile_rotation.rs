@@ -115,3 +115,31 @@ async fn a_successor_that_has_taken_its_place_leaves_no_second_secret() {
     .await;
     assert!(cluster.get("secrets", "hq", "hq-workload-issuer").is_some());
 }
+
+#[tokio::test]
+async fn who_takes_over_after_a_spec_changed_never_says_that_nobody_was_asked() {
+    let cluster = cluster();
+    let clock = Arc::new(ManualClock::at(START));
+    cluster.put("wickrnetworks", &network_object());
+    let bench = bench_at(&cluster, clock.clone());
+    bench.reason("RelayReady", "RelayUnreachable").await;
+    drop(bench);
+    clock.advance(Duration::from_hours(1));
+    let day = START.plus(Duration::from_hours(1)).to_string();
+    cluster.edit("wickrnetworks", "hq", "hq", "somebody", |it| {
+        it["spec"]["keys"] = json!({"overlap": "15s", "rotateAfter": {"workloadIssuer": day}});
+    });
+    let network = || cluster.get("wickrnetworks", "hq", "hq").unwrap();
+    let before = network()["status"]["observedGeneration"].clone();
+    let bench = bench_at(&cluster, clock.clone());
+    until(&cluster, "the new spec is judged", || {
+        (network()["status"]["observedGeneration"] != before).then_some(())
+    })
+    .await;
+    bench.reason("RelayReady", "RelayUnreachable").await;
+    let conditions = network()["status"]["conditions"].as_array().unwrap().clone();
+    let relay = conditions.iter().find(|condition| condition["type"] == "RelayReady").unwrap();
+    let since = relay["lastTransitionTime"].as_str().unwrap();
+    let later = START.plus(Duration::from_mins(30)).to_string();
+    assert!(since < later.as_str(), "it was something else meanwhile: {relay}");
+}

@@ -112,9 +112,7 @@ impl ProviderController {
 /// After a restart what the last operator wrote stands until this one has asked sso, seconds later: as it does for the
 /// network. sso is asked once its network's keys are there.
 fn stands_until_asked(context: &Context, provider: &IdentityProvider, gathered: &Gathered) -> bool {
-    let judged = provider.status.as_ref().is_some_and(|status| {
-        status.observed_generation.is_some() && status.observed_generation == provider.metadata.generation
-    });
+    let judged = provider.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
     let asked = gathered.sso.as_ref().is_some_and(|sso| context.contacts.get(&sso.network).is_some());
     judged && asked && matches!(gathered.seen.sso, Poll::Never)
 }

@@ -81,9 +81,8 @@ fn stands_until_asked(
     let key = live.key();
     let nothing_done =
         matches!(outcome, Outcome::Planned { applied: Ok(applied), .. } if applied.writes == 0);
-    let judged = network.status.as_ref().is_some_and(|status| {
-        status.observed_generation.is_some() && status.observed_generation == network.metadata.generation
-    });
+    // Of this spec or the one before: who takes over from a leader that ended between the two is not asked less.
+    let judged = network.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
     let unasked = |target: &Target| matches!(context.poller.heard(&key, target), Heard::Never);
     nothing_done && judged && context.contacts.get(&key).is_some() && gathered.targets.iter().any(unasked)
 }
