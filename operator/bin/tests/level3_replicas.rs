@@ -16,6 +16,8 @@ use wickr_cluster::{ControlPlane, prerequisites, until};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What is promised when a leader is killed.
 const TAKEN_OVER: Duration = Duration::from_secs(15);
+/// How long a leader is stopped in the middle of what it does: three times its lease.
+const STOPPED_FOR: Duration = Duration::from_secs(30);
 
 /// One replica; ended with the test, however that ends.
 struct Replica {
@@ -152,8 +154,11 @@ fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
     // No garbage collector runs here.
     let owned = "services,statefulsets,configmaps,networkpolicies";
     kubectl(&api, &["delete", "-n", "hq", owned, "-l", "wickr.dev/network=hq"]);
+    until("its time is over", STOPPED_FOR * 2, || Ok((stopped.elapsed() >= STOPPED_FOR).then_some(())))
+        .unwrap();
     second.signal("-CONT");
     second.until_it_leads(false);
+    println!("continued after {:.1} s; it leads no more", stopped.elapsed().as_secs_f64());
     assert!(third.leads());
     let left = kubectl(&api, &["get", "-n", "hq", owned, "-l", "wickr.dev/network=hq", "-o", "name"]);
     assert_eq!(left.trim(), "", "what was deleted stays deleted");
