@@ -2,6 +2,7 @@
 //! in whatever crate, belongs to that level; all other tests are levels 1 and 2.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -21,7 +22,23 @@ pub(crate) struct Arguments {
     /// Fault scenarios run for the times and tries that are promised, not the short form of 30 seconds.
     #[arg(long)]
     full: bool,
+    /// Only the demo's story, on a cluster that is there already: an administrator's kubeconfig.
+    #[arg(long, requires = "registry", conflicts_with_all = ["level", "full"])]
+    kubeconfig: Option<PathBuf>,
+    /// Where that cluster pulls images from: HOST[:PORT][/PATH], with http:// before it for one without TLS.
+    #[arg(long, requires = "kubeconfig")]
+    registry: Option<String>,
 }
+
+/// The test that needs no more of a cluster than its API, a registry and the ports of its nodes.
+const ON_EXISTING: [&str; 6] = [
+    "--package",
+    "wickr-scenarios",
+    "--test",
+    "level4_story",
+    "--",
+    "the_demo_is_played_on_a_cluster_that_is_there_already_and_removed_from_it",
+];
 
 /// What the fault scenarios read: for how long, how many tries, under how many messages a second; and the images: whether
 /// two whole builds are compared.
@@ -30,6 +47,14 @@ const FULL: &[(&str, &str)] =
 
 /// Runs them; the first level that fails ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let (Some(kubeconfig), Some(registry)) = (&arguments.kubeconfig, &arguments.registry) {
+        let kubeconfig = std::path::absolute(kubeconfig)?;
+        return progress::step("the demo's story on a cluster that is there already", || {
+            let mut test = cargo(&["test", "--locked"])?;
+            test.args(ON_EXISTING).env("WICKR_KUBECONFIG", kubeconfig).env("WICKR_REGISTRY", registry);
+            pass(test)
+        });
+    }
     let levels = Levels::find()?;
     let asked = |level| arguments.level.is_none_or(|asked| asked == level);
     if asked(0) {

@@ -61,6 +61,15 @@ pub(crate) const HELM: GoModule = GoModule {
     cost: "1 to 2 minutes",
 };
 
+/// A registry of images.
+pub(crate) const REGISTRY: GoModule = GoModule {
+    folder: "registry",
+    packages: &["github.com/distribution/distribution/v3/cmd/registry"],
+    tags: "",
+    versions: &[],
+    cost: "about a minute",
+};
+
 /// Holds a pod's namespaces open; also the first process of each cluster's machine.
 pub(crate) const PAUSE: GoModule =
     GoModule { folder: "pause", packages: &["."], tags: "", versions: &[], cost: "seconds" };
@@ -135,6 +144,22 @@ pub(crate) fn kubernetes() -> Result<PathBuf> {
         }
     }
     Ok(folder)
+}
+
+/// kubectl for clusters that aren't ours: the person's own, which can sign in there, or else the one that we build.
+pub fn kubectl_program() -> Result<PathBuf> {
+    on_path("kubectl")
+        .map_or_else(|| prerequisites::go().and_then(|()| Ok(kubernetes()?.join("kubectl"))), Ok)
+}
+
+/// Helm for clusters that aren't ours, likewise.
+pub fn helm_program() -> Result<PathBuf> {
+    on_path("helm").map_or_else(|| prerequisites::go().and_then(|()| Ok(HELM.build()?.join("helm"))), Ok)
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// kubectl with a kubeconfig.

@@ -148,6 +148,11 @@ impl Cluster {
         containerd::load(self.machine, &self.binaries, archive)
     }
 
+    /// From now on its node pulls images from a registry that has no TLS.
+    pub fn pull_plainly_from(&self, registry: SocketAddr) -> Result<()> {
+        containerd::pull_plainly_from(&self.state(), registry)
+    }
+
     /// Changes the names of services outside and waits until pods get the new answers.
     pub fn set_hosts(&mut self, hosts: &Hosts) -> Result<()> {
         if self.record.hosts == *hosts {

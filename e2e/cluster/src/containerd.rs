@@ -1,6 +1,7 @@
 //! containerd: its configuration, its network, and loading images into it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -65,6 +66,14 @@ pub(crate) fn load(machine: Machine, binaries: &Binaries, archive: &Path) -> Res
         .with_context(|| format!("loading the image {}", archive.display()))
 }
 
+/// It reads this anew with each pull (hosts.toml of containerd's registry documentation).
+pub(crate) fn pull_plainly_from(state: &Path, registry: SocketAddr) -> Result<()> {
+    let folder = state.join("registries").join(registry.to_string());
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let hosts = format!("server = \"http://{registry}\"\n");
+    fs::write(folder.join("hosts.toml"), hosts).context("writing hosts.toml")
+}
+
 /// containerd's command line, inside the machine.
 pub(crate) fn control(machine: Machine, binaries: &Binaries) -> Command {
     let mut command = machine.enter(binaries.containerd("ctr"));
@@ -89,6 +98,9 @@ disable = true
 
 [plugins."io.containerd.cri.v1.images"]
 snapshotter = "overlayfs"
+
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{state}/registries"
 
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{sandbox}"

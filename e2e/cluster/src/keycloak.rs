@@ -28,14 +28,19 @@ pub const ADMINISTRATOR: (&str, &str) = ("admin", "admin");
 pub struct Keycloak {
     service: Service,
     name: String,
-    port: u16,
+    address: SocketAddr,
     realm: String,
 }
 
 impl Keycloak {
-    /// Starts it under a DNS name, or finds it running. `realm` is an export of one realm. It lives on after us;
+    /// Starts it under a DNS name on the clusters' bridge, or finds it running. `realm` is an export of one realm. It lives on after us;
     /// `Service::down(NAME)` removes it.
     pub fn up(name: &str, port: u16, realm: &Path) -> Result<Self> {
+        Self::up_at(name, (HOST, port).into(), realm)
+    }
+
+    /// The same at an address of this machine. The name may be that address.
+    pub fn up_at(name: &str, address: SocketAddr, realm: &Path) -> Result<Self> {
         prerequisites::java()?;
         let text = fs::read_to_string(realm).with_context(|| format!("reading {}", realm.display()))?;
         let export: Value =
@@ -45,7 +50,7 @@ impl Keycloak {
             .with_context(|| format!("{} names no realm", realm.display()))?
             .to_owned();
         let service = Service::lookup_or_create(name)?;
-        let mut keycloak = Self { service, name: name.to_owned(), port, realm };
+        let mut keycloak = Self { service, name: name.to_owned(), address, realm };
         if keycloak.service.process().is_none() {
             keycloak.furnish(&text)?;
             keycloak.start()?;
@@ -78,12 +83,12 @@ impl Keycloak {
 
     /// What tokens name as their issuer.
     pub fn issuer(&self) -> String {
-        format!("https://{}:{}/realms/{}", self.name, self.port, self.realm)
+        format!("https://{}:{}/realms/{}", self.name, self.address.port(), self.realm)
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        (HOST, self.port).into()
+        self.address
     }
 
     /// What it prints.
@@ -108,8 +113,9 @@ impl Keycloak {
         let folder = self.service.folder();
         let mut command = kc(&folder.join("home"));
         command.args(["start", "--optimized", "--cache=local"]);
-        command.arg(format!("--hostname=https://{}:{}", self.name, self.port));
-        command.arg(format!("--http-host={HOST}")).arg(format!("--https-port={}", self.port));
+        command.arg(format!("--hostname=https://{}:{}", self.name, self.address.port()));
+        command.arg(format!("--http-host={}", self.address.ip()));
+        command.arg(format!("--https-port={}", self.address.port()));
         command.arg(format!("--https-certificate-file={}", folder.join("pki/server.crt").display()));
         command.arg(format!("--https-certificate-key-file={}", folder.join("pki/server.key").display()));
         self.service.start(command).map(drop)

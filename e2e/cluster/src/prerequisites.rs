@@ -51,6 +51,11 @@ pub fn java() -> Result<()> {
     packages(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])
 }
 
+/// What pushes images to a registry.
+pub fn skopeo() -> Result<()> {
+    packages(&[("skopeo", "skopeo")])
+}
+
 /// Prometheus with promtool.
 pub fn prometheus() -> Result<()> {
     packages(&[("prometheus", "prometheus"), ("promtool", "prometheus")])

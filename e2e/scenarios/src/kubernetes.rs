@@ -8,40 +8,45 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use wickr_cluster::Cluster;
 
+use crate::ground::Ground;
 use crate::watch::Watch;
 
 /// kubectl on one cluster.
 #[derive(Clone)]
 pub struct Kubernetes {
-    cluster: Cluster,
+    ground: Ground,
 }
 
 impl Kubernetes {
     /// Of that cluster.
-    pub fn new(cluster: &Cluster) -> Self {
-        Self { cluster: cluster.clone() }
+    pub fn new(ground: Ground) -> Self {
+        Self { ground }
     }
 
     /// The cluster.
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+    pub fn ground(&self) -> &Ground {
+        &self.ground
     }
 
     /// Runs kubectl and gives what it printed; a failure carries its error text.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        finish(self.cluster.kubectl().args(arguments), None)
+        finish(self.ground.kubectl().args(arguments), None)
+    }
+
+    /// The same for what isn't text.
+    pub fn bytes(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        output(self.ground.kubectl().args(arguments), None)
     }
 
     /// Types a line into a shell in `folder`, where `kubectl` is the cluster's; gives what it printed.
     pub fn shell(&self, line: &str, folder: &Path) -> Result<String> {
-        let kubectl = self.cluster.kubectl();
+        let kubectl = self.ground.kubectl();
         let programs = Path::new(kubectl.get_program()).parent().context("kubectl is in no folder")?;
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("sh");
         shell.args(["-ec", line]).current_dir(folder).env("PATH", path);
-        finish(shell.env("KUBECONFIG", self.cluster.kubeconfig()), None)
+        finish(shell.env("KUBECONFIG", self.ground.kubeconfig()), None)
     }
 
     /// Applies a file or a folder, as a person would.
@@ -51,7 +56,7 @@ impl Kubernetes {
 
     /// Applies manifests given as text.
     pub fn apply(&self, manifests: &str) -> Result<String> {
-        finish(self.cluster.kubectl().args(["apply", "--server-side", "-f", "-"]), Some(manifests))
+        finish(self.ground.kubectl().args(["apply", "--server-side", "-f", "-"]), Some(manifests))
     }
 
     /// One object as JSON; `None` when it isn't there.
@@ -195,6 +200,11 @@ fn processes_of(uid: &str, program: &str) -> Result<Vec<u32>> {
 }
 
 fn finish(command: &mut Command, input: Option<&str>) -> Result<String> {
+    let text = output(command, input)?;
+    String::from_utf8(text).with_context(|| format!("reading what {command:?} printed"))
+}
+
+fn output(command: &mut Command, input: Option<&str>) -> Result<Vec<u8>> {
     let line = format!("{command:?}");
     let mut child = command
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -209,5 +219,5 @@ fn finish(command: &mut Command, input: Option<&str>) -> Result<String> {
     if !output.status.success() {
         bail!("{}{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
     }
-    String::from_utf8(output.stdout).with_context(|| format!("reading what {line} printed"))
+    Ok(output.stdout)
 }

@@ -5,6 +5,7 @@ pub mod device;
 pub mod faults;
 pub mod forward;
 pub mod frames;
+pub mod ground;
 pub mod handbook;
 pub mod kubernetes;
 pub mod monitoring;

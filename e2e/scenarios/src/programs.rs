@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use wickr_images::image::Base;
 use wickr_images::{SERVICES, Tree, digest};
 
+use crate::ground::Registry;
+
 /// Where the built programs are.
 #[derive(Clone, Debug)]
 pub struct Programs {
@@ -28,8 +30,31 @@ pub struct Built {
     pub archive: PathBuf,
 }
 
+/// The registry in the names of images that no registry has: they are loaded into the node.
+pub const NO_REGISTRY: &str = "wickr.local";
+
 /// Package and program.
 const PEOPLE: [(&str, &str); 2] = [("wickr-cli", "wickr"), ("wickr-operator-plugin", "kubectl-wickr")];
+
+impl Built {
+    /// Pushes it to the registry in its name.
+    pub fn push(&self, registry: &Registry) -> Result<()> {
+        let mut skopeo = Command::new("skopeo");
+        skopeo
+            .args(["copy", "--quiet", "--insecure-policy"])
+            .arg(format!("--dest-tls-verify={}", !registry.plain));
+        skopeo.arg(format!("oci-archive:{}", self.archive.display())).arg(format!("docker://{}", self.name));
+        let output = skopeo.output().context("starting skopeo")?;
+        if !output.status.success() {
+            bail!(
+                "pushing {}: {}. Next: check --registry, and sign in to it with skopeo login",
+                self.name,
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(())
+    }
+}
 
 impl Programs {
     /// Builds what is not up to date.
@@ -61,8 +86,8 @@ impl Programs {
         self.people.join(program)
     }
 
-    /// The images, built unless the cache has them with the same contents.
-    pub fn images(&self) -> Result<Vec<Built>> {
+    /// The images, built unless the cache has them with the same contents. Their names begin with `registry`.
+    pub fn images(&self, registry: &str) -> Result<Vec<Built>> {
         let (base, commit) = (Base::here(), self.tree.commit()?);
         SERVICES
             .iter()
@@ -70,7 +95,7 @@ impl Programs {
                 let path = self.services.join(service.name);
                 let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
                 let tag = digest::short(&bytes);
-                let name = format!("wickr.local/{}:{}", service.name, &tag[..12]);
+                let name = format!("{registry}/{}:{}", service.name, &tag[..12]);
                 let archive = service
                     .image(&name, base, &path, &commit)
                     .build()

@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
 
 use crate::forward::Forward;
+use crate::ground::Ground;
 use crate::monitoring::Monitoring;
 use crate::people::{Following, Person};
 use crate::search;
@@ -70,13 +71,17 @@ impl<'a> Cast<'a> {
         self.alice_says("before the crash")?;
         self.suite.kill_the_relay(true)?;
         self.alice_says("after the crash")?;
-        Ok("1 process killed by SIGKILL, the next message arrived".to_owned())
+        let lost = match self.suite.kubernetes.ground() {
+            Ground::Own(_) => "1 process killed by SIGKILL",
+            Ground::Given(_) => "1 pod deleted without grace",
+        };
+        Ok(format!("{lost}, the next message arrived"))
     }
 
     /// Searches what the relay could see: its volume, and the decrypted frames of both clients.
     pub fn search_what_the_relay_saw(&self) -> Result<String> {
         let frames = self.tap.recorded();
-        let volume = search::everything_below(&self.suite.volume("hq-relay-data")?)?;
+        let volume = self.suite.what_the_relay_keeps()?;
         let text = self.said.iter().map(|(text, _)| text.as_str());
         for secret in text.chain(["convoy planning", "alice", "bob@"]) {
             for (place, bytes) in [("frames", &frames), ("volume", &volume)] {
@@ -116,7 +121,7 @@ impl<'a> Cast<'a> {
     pub fn commands(&self) -> Vec<String> {
         let [alice, bob] = [&self.alice, &self.bob].map(|person| {
             let mut person = person.clone();
-            person.finds(HOSTNAME, self.suite.kubernetes.cluster().node_ip().into());
+            person.finds(HOSTNAME, self.suite.kubernetes.ground().node());
             person.line()
         });
         let room = &self.room;
@@ -160,8 +165,13 @@ fn finds_uuid(bytes: &[u8], uuid: &str) -> bool {
 
 /// An address of this machine alone, another one for each cluster, because the ports are those that the network tells.
 fn tapped_at(suite: &Suite) -> Ipv4Addr {
-    let [.., node] = suite.kubernetes.cluster().node_ip().octets();
-    Ipv4Addr::new(127, 0, 0, node)
+    match suite.kubernetes.ground() {
+        Ground::Own(cluster) => {
+            let [.., node] = cluster.node_ip().octets();
+            Ipv4Addr::new(127, 0, 0, node)
+        }
+        Ground::Given(_) => Ipv4Addr::new(127, 0, 1, 1),
+    }
 }
 
 async fn tapped(suite: &Suite) -> Result<(Tap, Forward)> {

@@ -4,9 +4,10 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use wickr_cluster::progress::{say, step};
@@ -14,10 +15,12 @@ use wickr_cluster::{Cluster, HOST, Keycloak, Options, Service, prerequisites};
 
 use crate::browser::Browser;
 use crate::device::{Device, Entrance};
+use crate::ground::{Given, Ground};
 use crate::kubernetes::{Condition, Kubernetes, Place};
 use crate::people::Person;
-use crate::programs::{Built, Programs};
+use crate::programs::{Built, NO_REGISTRY, Programs};
 use crate::samples::repository;
+use crate::search;
 
 /// The network of `manifests/demo`.
 pub const NETWORK: Place<'static> = Place { namespace: "hq", kind: "wickrnetwork", name: "hq" };
@@ -35,6 +38,8 @@ pub const SYSTEM: &str = "wickr-system";
 const PROVIDER_HOST: &str = "sso.hq.example";
 const PROVIDER_PORT: u16 = 8443;
 const READY_WITHIN: Duration = Duration::from_mins(2);
+/// On namespaces of somebody's cluster that the demo made, and so may remove.
+const DEMO: &str = "wickr.dev/demo";
 
 /// What stands, and how to reach it.
 pub struct Suite {
@@ -42,6 +47,8 @@ pub struct Suite {
     pub kubernetes: Kubernetes,
     /// The identity provider.
     pub keycloak: Keycloak,
+    /// The name that everybody knows it by.
+    provider: String,
     /// Our programs.
     pub programs: Programs,
     /// Where people's profiles and copies of volumes are kept.
@@ -61,11 +68,10 @@ impl Suite {
             "our programs, release build (minutes the first time: all dependencies are compiled once)",
             Programs::build,
         )?;
-        let images = step("images of operator and services", || programs.images())?;
+        let images = step("images of operator and services", || programs.images(NO_REGISTRY))?;
         let hosts = [(PROVIDER_HOST.to_owned(), HOST)].into();
-        let (keycloak, cluster) = std::thread::scope(|scope| {
-            let keycloak =
-                scope.spawn(|| step("Keycloak at sso.hq.example (downloaded and built once)", keycloak));
+        let (keycloak, cluster) = thread::scope(|scope| {
+            let keycloak = scope.spawn(|| keycloak(PROVIDER_HOST, HOST.into()));
             let cluster = step(&format!("cluster {name}"), || {
                 Cluster::up(name, &Options { hosts, ..Options::default() })
             });
@@ -75,16 +81,43 @@ impl Suite {
         step("images into the cluster", || {
             images.iter().try_for_each(|image| cluster.load_image(&image.archive))
         })?;
-        let kubernetes = Kubernetes::new(&cluster);
-        step("operator, by Helm", || install(&kubernetes, &images))?;
-        let home = home(name);
+        let ground = Ground::Own(Box::new(cluster));
+        Self::with(ground, keycloak, PROVIDER_HOST.to_owned(), programs, &images)
+    }
+
+    /// The same on somebody's cluster. Its DNS isn't ours to change, so the provider goes by its address.
+    pub fn up_on(given: &Given) -> Result<Self> {
+        step("what this machine must have", || prerequisites::skopeo().and_then(|()| prerequisites::java()))?;
+        let ground = Ground::Given(given.clone());
+        refuse_what_is_not_ours(&Kubernetes::new(ground.clone()))?;
+        let programs = step("our programs, release build", Programs::build)?;
+        let registry = given.registry();
+        let images = step("images of operator and services", || programs.images(&registry.prefix))?;
+        step(&format!("images pushed to {}", registry.prefix), || {
+            images.iter().try_for_each(|image| image.push(registry))
+        })?;
+        let here = given.this_machine()?;
+        let keycloak = keycloak(&here.to_string(), here)?;
+        Self::with(ground, keycloak, here.to_string(), programs, &images)
+    }
+
+    fn with(
+        ground: Ground,
+        keycloak: Keycloak,
+        provider: String,
+        programs: Programs,
+        images: &[Built],
+    ) -> Result<Self> {
+        let home = home(ground.name());
+        let kubernetes = Kubernetes::new(ground);
+        step("operator, by Helm", || install(&kubernetes, images))?;
         fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .context("starting the runtime")?;
-        Ok(Self { kubernetes, keycloak, programs, home, runtime })
+        Ok(Self { kubernetes, keycloak, provider, programs, home, runtime })
     }
 
     /// Plays on a cluster of its own and takes it down, whatever comes of it. With `WICKR_KEEP` in the environment all
@@ -112,17 +145,46 @@ impl Suite {
         Ok(())
     }
 
-    /// Applies `manifests/demo` with the Secret and the CA that the provider's resource names.
-    pub fn apply_demo(&self) -> Result<()> {
-        let folder = repository().join("manifests/demo");
-        self.kubernetes.apply_path(&folder.join("namespace.yaml"))?;
-        let namespace = NETWORK.namespace;
-        let (secret, ca) = (self.client_secret(namespace), self.provider_ca(namespace)?);
-        self.kubernetes.apply(&format!("{secret}\n---\n{ca}"))?;
-        for file in ["network.yaml", "identity-provider.yaml"] {
-            self.kubernetes.apply_path(&folder.join(file))?;
+    /// Removes from somebody's cluster what [`Self::up_on`] brought there, but for the definitions, which stay as they
+    /// do after every uninstallation; and the provider and the profiles from this machine.
+    pub fn down_from(given: &Given) -> Result<()> {
+        let here = given.this_machine()?.to_string();
+        let ground = Ground::Given(given.clone());
+        let (home, kubernetes) = (home(ground.name()), Kubernetes::new(ground));
+        refuse_what_is_not_ours(&kubernetes)?;
+        for namespace in [NETWORK.namespace, SYSTEM] {
+            if namespace == SYSTEM && kubernetes.get("default", "namespace", SYSTEM)?.is_some() {
+                let uninstall =
+                    ["uninstall", "wickr-operator", "--namespace", SYSTEM, "--wait", "--ignore-not-found"];
+                helm(&kubernetes, &uninstall)?;
+            }
+            kubernetes.run(&["delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s"])?;
+        }
+        Service::down(&here)?;
+        if home.exists() {
+            fs::remove_dir_all(&home).with_context(|| format!("removing {}", home.display()))?;
         }
         Ok(())
+    }
+
+    /// Applies `manifests/demo` with the Secret and the CA that the provider's resource names.
+    pub fn apply_demo(&self) -> Result<()> {
+        let read = |file: &str| {
+            let path = repository().join("manifests/demo").join(file);
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+        };
+        let namespace = NETWORK.namespace;
+        self.kubernetes.apply(&read("namespace.yaml")?)?;
+        mark(&self.kubernetes, namespace)?;
+        // One by one: not every kubectl takes several JSON objects at once.
+        for object in [self.client_secret(namespace), self.provider_ca(namespace)?] {
+            self.kubernetes.apply(&object)?;
+        }
+        self.kubernetes.apply(&read("network.yaml")?)?;
+        let provider = read("identity-provider.yaml")?
+            .replace(PROVIDER_HOST, &self.provider)
+            .replace("10.250.0.1/32", &format!("{}/32", self.keycloak.address().ip()));
+        self.kubernetes.apply(&provider).map(drop)
     }
 
     /// Waits until the network is Ready.
@@ -142,7 +204,7 @@ impl Suite {
     /// A person who reaches the network at its node.
     pub fn person(&self, name: &str) -> Person {
         let mut person = Person::new(name, &self.programs.path("wickr"), &self.home);
-        person.finds(HOSTNAME, IpAddr::V4(self.kubernetes.cluster().node_ip()));
+        person.finds(HOSTNAME, self.kubernetes.ground().node());
         person
     }
 
@@ -158,11 +220,13 @@ impl Suite {
     }
 
     /// SIGKILLs the relay. With a new pod at once, because kubelet lets a container that ends again and again wait for
-    /// minutes; otherwise it starts the container anew.
+    /// minutes; otherwise it starts the container anew. On somebody's cluster the pod is deleted without grace.
     pub fn kill_the_relay(&self, new_pod: bool) -> Result<()> {
         let pod = "hq-relay-0";
-        let killed = self.kubernetes.kill(NETWORK.namespace, pod, "wickr-server")?;
-        ensure!(killed == 1, "{killed} relays were killed");
+        if self.kubernetes.ground().own().is_ok() {
+            let killed = self.kubernetes.kill(NETWORK.namespace, pod, "wickr-server")?;
+            ensure!(killed == 1, "{killed} relays were killed");
+        }
         if new_pod {
             let delete = ["delete", "pod", pod, "--force", "--grace-period=0", "--wait=false"];
             self.kubernetes.run(&[&["-n", NETWORK.namespace], &delete[..]].concat())?;
@@ -174,7 +238,7 @@ impl Suite {
     pub async fn device(&self, person: &str, device: &str) -> Result<Device> {
         let entrance = Entrance {
             join: &self.join()?,
-            host: (HOSTNAME, IpAddr::V4(self.kubernetes.cluster().node_ip())),
+            host: (HOSTNAME, self.kubernetes.ground().node()),
             browser: self.browser()?,
         };
         Device::sign_in(person, device, &self.home, entrance).await
@@ -182,17 +246,31 @@ impl Suite {
 
     fn browser(&self) -> Result<Browser> {
         let ca = fs::read(self.keycloak.ca()).context("reading the provider's CA")?;
-        Browser::new(&ca, PROVIDER_HOST, self.keycloak.address())
+        Browser::new(&ca, &self.provider, self.keycloak.address())
     }
 
     /// Where a service listens for clients.
     pub fn public(&self, port: u16) -> SocketAddr {
-        SocketAddr::from((self.kubernetes.cluster().node_ip(), port))
+        self.kubernetes.ground().at(port)
     }
 
-    /// What /etc/hosts needs for a browser on this machine.
-    pub fn hosts_line(&self) -> String {
-        format!("{} {PROVIDER_HOST}", self.keycloak.address().ip())
+    /// What /etc/hosts needs for a browser on this machine; nothing for a provider that goes by its address.
+    pub fn hosts_line(&self) -> Option<String> {
+        let address = self.keycloak.address().ip();
+        (self.provider == PROVIDER_HOST).then(|| format!("{address} {PROVIDER_HOST}"))
+    }
+
+    /// Everything that the relay keeps: the files of its volume, or, where those aren't to be had, a backup of them.
+    pub fn what_the_relay_keeps(&self) -> Result<Vec<u8>> {
+        match self.kubernetes.ground() {
+            Ground::Own(_) => search::everything_below(&self.volume("hq-relay-data")?),
+            Ground::Given(_) => {
+                let backup =
+                    ["wickr-server", "backup", "--config", "/etc/wickr/config/config.yaml", "--to", "-"];
+                self.kubernetes
+                    .bytes(&[&["exec", "-n", NETWORK.namespace, "hq-relay-0", "--"], &backup[..]].concat())
+            }
+        }
     }
 
     /// The folder on this machine behind a claim of the network.
@@ -237,26 +315,55 @@ impl Drop for TakenDown<'_> {
 /// As the realm has it.
 const CLIENT_SECRET: &str = "demo-secret-of-the-wickr-client";
 
-fn keycloak() -> Result<Keycloak> {
-    Keycloak::up(PROVIDER_HOST, PROVIDER_PORT, &repository().join("manifests/demo/keycloak/realm.json"))
+fn keycloak(name: &str, at: IpAddr) -> Result<Keycloak> {
+    let realm = repository().join("manifests/demo/keycloak/realm.json");
+    step(&format!("Keycloak at {name} (downloaded and built once)"), || {
+        Keycloak::up_at(name, (at, PROVIDER_PORT).into(), &realm)
+    })
+}
+
+/// On somebody's cluster: an operator or a network of theirs must not become the demo's.
+fn refuse_what_is_not_ours(kubernetes: &Kubernetes) -> Result<()> {
+    for namespace in [SYSTEM, NETWORK.namespace] {
+        let found = kubernetes.get("default", "namespace", namespace)?;
+        if found.is_some_and(|found| found["metadata"]["labels"][DEMO].is_null()) {
+            bail!(
+                "the cluster has a namespace {namespace} already, and not from here: the demo would change what is in \
+                 it. Next: take another cluster, or remove that namespace"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Writes down on somebody's cluster that a namespace is the demo's.
+fn mark(kubernetes: &Kubernetes, namespace: &str) -> Result<()> {
+    match kubernetes.ground() {
+        Ground::Own(_) => Ok(()),
+        Ground::Given(_) => kubernetes
+            .run(&["label", "namespace", namespace, &format!("{DEMO}=yes"), "--overwrite"])
+            .map(drop),
+    }
 }
 
 fn install(kubernetes: &Kubernetes, images: &[Built]) -> Result<()> {
-    let chart = repository().join("charts/wickr-operator");
-    let output = kubernetes
-        .cluster()
-        .helm()
-        .args(["upgrade", "--install", "wickr-operator"])
-        .arg(chart)
-        .args(images.iter().flat_map(|image| {
-            let value = image.program.trim_start_matches("wickr-");
-            ["--set".to_owned(), format!("image.{value}={}", image.name)]
-        }))
-        .args(["--namespace", SYSTEM, "--create-namespace", "--wait", "--timeout", "90s"])
-        .output()
-        .context("starting helm")?;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}});
+    kubernetes.apply(&namespace.to_string())?;
+    mark(kubernetes, SYSTEM)?;
+    let chart = repository().join("charts/wickr-operator").display().to_string();
+    let images: Vec<String> = images
+        .iter()
+        .map(|image| format!("--set=image.{}={}", image.program.trim_start_matches("wickr-"), image.name))
+        .collect();
+    let install =
+        ["upgrade", "--install", "wickr-operator", &chart, "--namespace", SYSTEM, "--wait", "--timeout=90s"];
+    helm(kubernetes, &install.into_iter().chain(images.iter().map(String::as_str)).collect::<Vec<_>>())
+}
+
+fn helm(kubernetes: &Kubernetes, arguments: &[&str]) -> Result<()> {
+    let output = kubernetes.ground().helm().args(arguments).output().context("starting helm")?;
     if !output.status.success() {
-        anyhow::bail!("helm: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("helm {}: {}", arguments[0], String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }

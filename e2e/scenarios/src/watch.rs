@@ -21,7 +21,7 @@ impl Watch {
     pub fn start(kubernetes: &Kubernetes, at: &Place<'_>) -> Result<Self> {
         let name = format!("--field-selector=metadata.name={}", at.name);
         let mut process = kubernetes
-            .cluster()
+            .ground()
             .kubectl()
             .args(["get", "-n", at.namespace, at.kind, &name, "--watch", "-o", "json"])
             .stdin(Stdio::null())

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Parser;
 use wickr_cluster::progress::{say, step};
+use wickr_scenarios::ground::Existing;
 use wickr_scenarios::story::Cast;
 use wickr_scenarios::suite::{NETWORK, Suite};
 
@@ -24,6 +25,8 @@ struct Arguments {
     /// Remove the cluster, the identity provider and the people's profiles.
     #[arg(long)]
     down: bool,
+    #[command(flatten)]
+    existing: Existing,
 }
 
 fn main() -> ExitCode {
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
         Err(error) => {
             say(&format!("error: {error:#}"));
             say(
-                "The cluster is left as it is, to look at: `cargo xtask cluster list`. `cargo xtask demo --down` removes it.",
+                "All is left as it is, to look at: `cargo xtask cluster list`. The same command with --down removes it.",
             );
             ExitCode::FAILURE
         }
@@ -43,11 +46,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("a second cryptography provider is installed"))?;
+    let given = arguments.existing.ground()?;
     if arguments.down {
-        return step("demo removed", || Suite::down(NAME));
+        return step("demo removed", || given.as_ref().map_or_else(|| Suite::down(NAME), Suite::down_from));
     }
     let began = Instant::now();
-    let suite = Suite::up(NAME)?;
+    let suite = given.as_ref().map_or_else(|| Suite::up(NAME), Suite::up_on)?;
     let mut proven: Vec<(&str, String)> = Vec::new();
     let applied = Instant::now();
     step("manifests/demo applied", || suite.apply_demo())?;
@@ -72,9 +76,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         println!("  {what:<26} {how}");
     }
     println!("\nGo on with:\n");
-    let cluster = suite.kubernetes.cluster();
-    println!("  export KUBECONFIG={}", cluster.kubeconfig().display());
-    let kubectl = cluster.kubectl();
+    let ground = suite.kubernetes.ground();
+    println!("  export KUBECONFIG={}", ground.kubeconfig().display());
+    let kubectl = ground.kubectl();
     println!("  alias kubectl={}", kubectl.get_program().to_string_lossy());
     println!("  kubectl -n {} get wickr", NETWORK.namespace);
     println!(
@@ -86,10 +90,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     for command in cast.commands() {
         println!("  {command}");
     }
-    println!(
-        "\nTo sign in yourself, alice's password is alice-demo-password, bob's bob-demo-password; for a browser, as root:\n"
-    );
-    println!("  echo '{}' >> /etc/hosts", suite.hosts_line());
-    println!("  cargo xtask demo --down");
+    println!("\nTo sign in yourself, alice's password is alice-demo-password, bob's bob-demo-password.");
+    if let Some(line) = suite.hosts_line() {
+        println!("For a browser, as root:\n\n  echo '{line}' >> /etc/hosts");
+    }
+    println!("\nAt the end the same command with --down removes all of it.");
     std::io::Write::flush(&mut std::io::stdout()).context("flushing")
 }

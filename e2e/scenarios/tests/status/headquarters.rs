@@ -232,7 +232,7 @@ impl Headquarters<'_> {
     /// The API server learns of a changed role a little later.
     fn until_the_operator_can(&self, verb: &str, answer: &str) -> Result<()> {
         let soon = Duration::from_secs(20);
-        let mut ask = self.kubernetes().cluster().kubectl();
+        let mut ask = self.kubernetes().ground().kubectl();
         ask.args(["auth", "can-i", verb, "services", "-n", "hq", "--as", ACCOUNT]);
         until("the changed role", soon, || {
             let said = ask.output().context("starting kubectl auth can-i")?;

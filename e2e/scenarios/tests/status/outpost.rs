@@ -34,7 +34,7 @@ pub(crate) fn play(suite: &Suite) -> Result<()> {
         network: Told { kubernetes, place: NETWORK },
         provider: Told { kubernetes, place: PROVIDER },
     };
-    let volume = SmallVolume::create(kubernetes.cluster(), CLASS, MEBIBYTES)?;
+    let volume = SmallVolume::create(kubernetes.ground().own()?, CLASS, MEBIBYTES)?;
     outpost.a_missing_secret().context("a missing Secret")?;
     outpost.a_load_balancer_that_is_late().context("a load balancer that is late")?;
     outpost.a_full_volume(&volume).context("a full volume")?;
@@ -72,7 +72,7 @@ impl Outpost<'_> {
     fn a_load_balancer_that_is_late(&self) -> Result<()> {
         let words = ["Service outpost/outpost-public has no address", "kubectl describe service -n outpost"];
         self.network.is_broken("PublicReady", "NoAddress", &words)?;
-        let node = self.kubernetes().cluster().node_ip();
+        let node = self.kubernetes().ground().node();
         let given = json!({"status": {"loadBalancer": {"ingress": [{"ip": node}]}}}).to_string();
         let patch =
             ["patch", "service", "outpost-public", "--subresource=status", "--type=merge", "-p", &given];

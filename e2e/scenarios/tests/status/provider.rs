@@ -16,13 +16,13 @@ pub(crate) fn goes_away(suite: &Suite, alice: &Person, room: &str) -> Result<()>
     let kubernetes = &suite.kubernetes;
     let told = |place: Place<'static>| Told { kubernetes, place };
     let issuer = suite.keycloak.issuer();
-    let mut cluster = kubernetes.cluster().clone();
+    let mut cluster = kubernetes.ground().own()?.clone();
     let mut lead_to = |address: Ipv4Addr| {
         let host = issuer.trim_start_matches("https://").split(':').next().unwrap_or_default();
         cluster.set_hosts(&Hosts::from([(host.to_owned(), address)]))
     };
     // Nobody listens on that port of the node.
-    lead_to(kubernetes.cluster().node_ip())?;
+    lead_to(kubernetes.ground().own()?.node_ip())?;
     let document = format!("the discovery document of {issuer} can't be fetched");
     let words = [document.as_str(), "Connection refused", "bring the provider back"];
     for network in [NETWORK, outpost::NETWORK] {
