@@ -215,7 +215,10 @@ impl Follower {
     fn note_unread(&mut self, relay: &Relay, unread: UnreadChange) {
         relay.meters.unread_changes.inc();
         tracing::warn!(%unread, "it may be a revocation: in 30 s nobody new is let in");
-        self.unread.get_or_insert(unread);
+        // At once: the changes after it take effect one by one, each with a write, and whoever sees one of those take
+        // effect and asks why nobody new is let in has to be told of this one.
+        let first = self.unread.get_or_insert(unread);
+        relay.following.failed(first);
     }
 
     /// Up to where nothing need be read again after a restart.

@@ -1,5 +1,6 @@
 //! Revoked devices and ended sessions.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::device::{Device, Seen};
@@ -107,6 +108,24 @@ async fn a_change_that_can_not_be_read_lets_nobody_new_in_while_those_after_it_t
     // It is not forgotten with the process: the next one reads it again, and perhaps can.
     let relay = relay.restart().await;
     until(async || relay.figures().contains("wickr_relay_unread_changes_total 1\n")).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn status_names_an_unread_change_while_those_after_it_are_still_being_written() {
+    let relay = Running::new().await;
+    let (alice, bob) = (relay.person().await, relay.person().await);
+    relay.world.troubles.changes_hang.store(true, Ordering::SeqCst);
+    relay.world.feed.add_of_later_version("PersonBanned", alice.id(), relay.world.now());
+    relay.revoke(bob.id());
+    until(async || relay.figures().contains("wickr_relay_unread_changes_total 1\n")).await;
+    relay.world.clock.advance(Duration::from_secs(31));
+    until(async || {
+        let error = relay.status().await["changes"]["error"].to_string();
+        error.contains("PersonBanned")
+    })
+    .await;
+    relay.world.troubles.let_go();
     relay.stop().await;
 }
 

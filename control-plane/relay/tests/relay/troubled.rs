@@ -23,6 +23,8 @@ pub(crate) struct Troubles {
     pub(crate) no_room_for_handshakes: AtomicBool,
     /// Claims of key packages are kept back.
     pub(crate) claims_hang: AtomicBool,
+    /// What the directory has changed is kept back.
+    pub(crate) changes_hang: AtomicBool,
     /// So many times it is not known which removals are due.
     pub(crate) removals_unknown: AtomicUsize,
     /// Handshakes handed in.
@@ -58,6 +60,7 @@ impl Troubles {
     /// What hung is given up, and nothing hangs any more.
     pub(crate) fn let_go(&self) {
         self.claims_hang.store(false, Ordering::SeqCst);
+        self.changes_hang.store(false, Ordering::SeqCst);
         self.hanging.lock().clear();
     }
 }
@@ -71,7 +74,12 @@ impl QueueStore<Ticket> for TroubledStore {
                 return Err(Rejected { ticket, closed: false });
             }
         }
-        if matches!(operation, Operation::Claim { .. }) && self.troubles.claims_hang.load(Ordering::SeqCst) {
+        let hangs = match operation {
+            Operation::Claim { .. } => self.troubles.claims_hang.load(Ordering::SeqCst),
+            Operation::Apply(_) => self.troubles.changes_hang.load(Ordering::SeqCst),
+            _ => false,
+        };
+        if hangs {
             self.troubles.hanging.lock().push((operation, ticket));
             return Ok(());
         }
