@@ -1,7 +1,9 @@
 //! How much one device may ask of the relay: the table of rates, and what each device has used of them. What a device
-//! has used outlives its connection, or it would only have to connect again.
+//! has used outlives its connection, or it would only have to connect again. How many people a room may have is
+//! judged in `handshake/size.rs`.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use wickr_wire::ProblemCode;
 
 use crate::refusal::Refusal;
 
-/// The rates, each for one device. The defaults are far above what a person's device does, a busy bot's included.
+/// The rates, each for one device, and the size of rooms. The defaults are far above what a person's device does, a busy
+/// bot's included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RelayLimits {
@@ -27,7 +30,12 @@ pub struct RelayLimits {
     pub claims: Rate,
     /// One-time key packages that one person gets of one other before that person's last-resort one is given instead.
     pub one_time_packages: Rate,
+    /// People in one room. Their devices are not counted, nor are services.
+    pub room_members: NonZeroU32,
 }
+
+/// People in one room where the configuration says nothing: 500.
+const ROOM_MEMBERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
 
 impl Default for RelayLimits {
     fn default() -> Self {
@@ -37,6 +45,7 @@ impl Default for RelayLimits {
             requests: Rate::new(1_000, 1_200),
             claims: Rate::new(600, 120),
             one_time_packages: Rate::new(5, 1),
+            room_members: ROOM_MEMBERS,
         }
     }
 }
@@ -119,6 +128,11 @@ pub(crate) struct Limits {
 impl Limits {
     pub(crate) fn new(rates: RelayLimits) -> Self {
         Self { rates, ..Self::default() }
+    }
+
+    /// How many people one room may have.
+    pub(crate) fn room_members(&self) -> NonZeroU32 {
+        self.rates.room_members
     }
 
     /// The device's allowance, the same as long as anything of it is used.

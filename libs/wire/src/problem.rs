@@ -82,6 +82,7 @@ problems! {
     StaleEpoch = "stale-epoch", 409, "The room has moved on to another epoch.";
     StaleGeneration = "stale-generation", 409, "The room has moved on to another generation.";
     CommitRefused = "commit-refused", 422, "The commit breaks a rule of the room or the network.";
+    RoomFull = "room-full", 409, "The room has as many people as it may have.";
     PendingRemoval = "pending-removal", 409, "A removal waits and must be part of the next commit.";
     HandshakeEncrypted = "handshake-encrypted", 422, "Handshakes must be public messages.";
     KeyPackageRefused = "key-package-refused", 422, "The key package is not valid for this device.";

@@ -8,6 +8,7 @@ use wickr_wire::ProblemCode;
 use wickr_wire::relay::SubmitCommit;
 
 use super::away;
+use super::size::check_size;
 use super::state::Bench;
 use super::{TRIES, at_most_one, check_sizes, observe, outrun, room_state, submission};
 use crate::outbox::Who;
@@ -81,6 +82,7 @@ fn judge(
 ) -> Result<Judged, Refusal> {
     let observer = observe(&bench.hub, state)?;
     let accepted = bench.judge(&who.uri, |judgement| observer.judge_commit(&submit.commit, judgement))?;
+    check_size(&observer, &accepted.next, bench.room_members)?;
     let message = at_most_one(&submit.welcomes)?;
     let recipients = accepted.route_welcome(message.map(AsRef::as_ref))?;
     let signer = accepted.next.check_group_info(&submit.group_info)?;

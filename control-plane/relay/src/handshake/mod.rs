@@ -4,6 +4,7 @@ mod commit;
 mod create;
 mod next_generation;
 mod proposal;
+mod size;
 mod state;
 
 pub(crate) use proposal::proposed;

@@ -1,5 +1,6 @@
 //! The observer's state of a room as it lies in the store: snapshot, tree, and the newest GroupInfo.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -17,6 +18,8 @@ pub(crate) struct Bench {
     pub(crate) hub: Hub,
     pub(crate) live: Arc<Live>,
     pub(crate) now: UnixMillis,
+    /// How many people a room may have.
+    pub(crate) room_members: NonZeroU32,
 }
 
 impl Bench {
@@ -29,7 +32,8 @@ impl Bench {
 
 impl Relay {
     pub(crate) fn bench(&self) -> Result<Bench, Refusal> {
-        Ok(Bench { hub: self.hub()?, live: Arc::clone(&self.live), now: self.now() })
+        let (live, room_members) = (Arc::clone(&self.live), self.limits.room_members());
+        Ok(Bench { hub: self.hub()?, live, now: self.now(), room_members })
     }
 
     /// A room that the device is a member of.

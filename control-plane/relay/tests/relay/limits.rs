@@ -120,3 +120,31 @@ async fn claims_are_counted_by_people_and_by_device() {
     bob.claim(&[alice.user()]).await.unwrap();
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn a_full_room_takes_nobody_more_but_another_device_of_who_is_in_it() {
+    let room_members = 2.try_into().unwrap();
+    let relay = with(RelayLimits { room_members, ..RelayLimits::default() }).await;
+    let (mut alice, mut bob, carol) = (relay.person().await, relay.person().await, relay.person().await);
+    let room = relay.room(&mut [&mut alice, &mut bob]).await;
+    let refusal = alice.add(&room, &[carol.user()]).await.unwrap_err();
+    assert_eq!((refusal.code.as_str(), refusal.retry_after_ms), ("room-full", 0));
+    assert!(refusal.detail.contains("at most 2") && refusal.detail.contains("another room"), "{refusal:?}");
+    assert!(relay.figures().contains("wickr_relay_refusals_total{code=\"room-full\"} 1\n"));
+    alice.room(&room).drop_pending_commit();
+
+    let second = relay.world.network.device_of(bob.user());
+    let mut second = Device::new(&relay.world, second);
+    second.come_online(&relay).await;
+    second.publish(1).await;
+    // Bob's first device is in the room already: what is claimed of him is its package and the new one's.
+    let mut packages = alice.claim(&[bob.user()]).await.unwrap();
+    packages.retain(|(uri, _)| uri == second.uri());
+    let submit = alice.adding_packages(&room, &packages);
+    alice.sequenced(client_frame::Body::SubmitCommit(submit)).await.unwrap();
+    alice.take_in_until(&room, 3).await;
+    second.join(&room).await;
+    alice.send(&room, "to three devices").await.unwrap();
+    assert_eq!(second.take_in_until(&room, 4).await, [Seen::Text("to three devices".to_owned())]);
+    relay.stop().await;
+}

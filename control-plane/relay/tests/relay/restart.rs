@@ -1,5 +1,6 @@
 //! What a restart keeps, and what a restore brings back.
 
+use futures::{StreamExt as _, stream};
 use wickr_base::SystemRng;
 
 use crate::device::Seen;
@@ -26,6 +27,43 @@ async fn a_restart_keeps_rooms_messages_welcomes_and_cursors() {
     alice.come_online(&relay).await;
     carol.send(&room, "after").await.unwrap();
     assert_eq!(alice.take_in_until(&room, 5).await, [Seen::Text("after".to_owned())]);
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn two_hundred_devices_that_come_back_at_once_are_all_let_in_and_get_what_they_missed() {
+    const ROOMS: usize = 10;
+    const PEOPLE: usize = 20;
+    // As many as would hold the fewest sockets of a machine; the others come when one of these is in.
+    const AT_A_TIME: usize = 64;
+    let relay = Running::new().await;
+    let mut rooms = Vec::new();
+    for _ in 0..ROOMS {
+        let mut people = Vec::new();
+        for _ in 0..PEOPLE {
+            people.push(relay.person().await);
+        }
+        let room = relay.room(&mut people.iter_mut().collect::<Vec<_>>()).await;
+        people[0].send(&room, "while you were out").await.unwrap();
+        rooms.push((room, people));
+    }
+    let relay = relay.restart().await;
+    let devices = rooms.iter_mut().flat_map(|(room, people)| {
+        let room = &*room;
+        people.iter_mut().map(move |device| (room, device))
+    });
+    let back = stream::iter(devices).map(async |(room, device)| {
+        device.come_online(&relay).await;
+        (device.take_in_until(room, 3).await, device.caught_up().await).0
+    });
+    let seen: Vec<Vec<Seen>> = back.buffer_unordered(AT_A_TIME).collect().await;
+    let texts = seen.iter().filter(|seen| **seen == [Seen::Text("while you were out".to_owned())]).count();
+    let own = seen.iter().filter(|seen| matches!(seen[..], [Seen::Own(_)])).count();
+    assert_eq!((seen.len(), texts, own), (ROOMS * PEOPLE, ROOMS * (PEOPLE - 1), ROOMS));
+    let figures = relay.figures();
+    assert!(figures.contains("wickr_relay_connected_devices 200\n"), "{figures}");
+    let refused = |line: &&str| line.starts_with("wickr_relay_refusals_total") && !line.ends_with(" 0");
+    assert_eq!(figures.lines().find(refused), None);
     relay.stop().await;
 }
 

@@ -68,6 +68,11 @@ impl Device {
     /// A commit that adds these people's devices.
     pub(crate) async fn adding(&mut self, room: &RoomId, users: &[UserId]) -> SubmitCommit {
         let packages = self.claim(users).await.unwrap();
+        self.adding_packages(room, &packages)
+    }
+
+    /// A commit that adds these devices.
+    pub(crate) fn adding_packages(&mut self, room: &RoomId, packages: &[(MemberUri, Bytes)]) -> SubmitCommit {
         let invited: Vec<Invited<'_>> = packages
             .iter()
             .map(|(device, package)| Invited { device: device.clone(), key_package: package })
