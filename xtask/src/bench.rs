@@ -23,26 +23,22 @@ pub(crate) struct Arguments {
 enum Name {
     /// Durable 1 KiB messages through the relay; Prosody and the bare limit beside it.
     Relay,
+    /// Idle connections: memory for each, and how long until all are back after a restart.
+    Connections,
 }
 
 /// Builds, installs the peer, measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let Name::Relay = arguments.name;
     packages(&[("prosody", "prosody")])?;
+    let (name, programs): (_, &[&str]) = match arguments.name {
+        Name::Relay => ("relay", &["--package", "wickr-server", "--package", "wickr-bench"]),
+        Name::Connections => ("connections", &["--package", "wickr-bench"]),
+    };
     progress::step("release programs (minutes the first time: all dependencies are compiled once)", || {
-        pass(cargo(&[
-            "build",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--package",
-            "wickr-server",
-            "--package",
-            "wickr-bench",
-        ])?)
+        pass(cargo(&[&["build", "--quiet", "--release", "--locked"], programs].concat())?)
     })?;
     let mut bench =
-        cargo(&["run", "--quiet", "--release", "--locked", "--package", "wickr-bench", "--", "relay"])?;
+        cargo(&["run", "--quiet", "--release", "--locked", "--package", "wickr-bench", "--", name])?;
     if let Some(json) = &arguments.json {
         bench.arg("--json").arg(json);
     }

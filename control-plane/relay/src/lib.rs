@@ -52,5 +52,7 @@ pub use backup::{BackupError, backup_running};
 pub use config::{RelayConfig, RelaySection};
 pub use feed::{ChangeFeed, FeedError};
 pub use limits::RelayLimits;
+#[cfg(feature = "testing")]
+pub use run::bind_plain;
 pub use run::{BoundRelay, OpenFailed, OpenStore, Opening, RelayError, Surroundings, bind};
 pub use ticket::Ticket;

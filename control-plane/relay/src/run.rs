@@ -125,9 +125,24 @@ pub struct BoundRelay {
 
 /// Reads what the configuration names, opens the store and the ports.
 pub async fn bind(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
+    bind_as(config, surroundings, |_| {}).await
+}
+
+/// The same without TLS on the public port, to measure what a connection costs without it.
+#[cfg(feature = "testing")]
+pub async fn bind_plain(config: &RelayConfig, surroundings: Surroundings) -> Result<BoundRelay, RelayError> {
+    bind_as(config, surroundings, Service::leave_public_plain).await
+}
+
+async fn bind_as(
+    config: &RelayConfig,
+    surroundings: Surroundings,
+    adjust: impl FnOnce(&mut Service),
+) -> Result<BoundRelay, RelayError> {
     let Surroundings { store, clock, rng, metrics, feed } = surroundings;
     let external_sender = external_sender(config)?;
     let mut service = Service::open(config, "relay", &[], Arc::clone(&clock), metrics.clone())?;
+    adjust(&mut service);
     let gate = service.gates().gate("store");
     let feed = match feed {
         Some(feed) => feed,

@@ -81,6 +81,11 @@ impl LimitServer {
         Ok((Box::new(sender), Box::new(receiver)))
     }
 
+    /// A connection that stays silent.
+    pub(crate) async fn idle(&self, number: u32) -> Result<client::TlsStream<TcpStream>> {
+        self.connect(Hello { pair: number, receives: true }).await
+    }
+
     async fn connect(&self, hello: Hello) -> Result<client::TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await.context("connecting to the limit server")?;
         stream.set_nodelay(true).context("turning Nagle off")?;
@@ -187,10 +192,21 @@ async fn connection(
     outbound.send(vec![1]).context("registering")?;
     everybody.lock().insert(hello, outbound);
     tokio::spawn(deliver(to, queued));
+    let ended = take_in(&mut from, hello.pair, &appends).await;
+    // The socket is closed when nobody can deliver to it any more.
+    everybody.lock().remove(&hello);
+    ended
+}
+
+async fn take_in(
+    from: &mut ReadHalf<server::TlsStream<TcpStream>>,
+    pair: u32,
+    appends: &mpsc::Sender<Append>,
+) -> Result<()> {
     loop {
         let mut frame = vec![0; FRAME];
         from.read_exact(&mut frame).await.context("reading a frame")?;
-        appends.send(Append { pair: hello.pair, frame }).context("handing over a frame")?;
+        appends.send(Append { pair, frame }).context("handing over a frame")?;
     }
 }
 

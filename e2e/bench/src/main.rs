@@ -1,5 +1,6 @@
 //! Load against the relay, and against peers in the same run. `cargo xtask bench` builds and starts it.
 
+mod connections;
 mod limit;
 mod pair;
 mod prosody;
@@ -16,7 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use limit::LimitServer;
 use pair::{Pace, Shape, drive};
 use prosody::Prosody;
-use relay::RelayServer;
+use relay::{Program, RelayServer};
 use row::{Report, Row};
 
 #[derive(Parser)]
@@ -43,6 +44,32 @@ enum Bench {
         #[arg(long, value_enum)]
         shape: Option<Load>,
     },
+    /// Idle connections: memory of the server for each, and how long until all are back after a restart
+    Connections {
+        /// Write the rows to this file as JSON
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Idle connections at once
+        #[arg(long, default_value_t = 15_000)]
+        connections: u32,
+        /// Devices that come back after a restart
+        #[arg(long, default_value_t = 5_000)]
+        reconnects: u32,
+        /// Measure only this subject; may be given more than once
+        #[arg(long = "only", value_enum)]
+        only: Vec<connections::Subject>,
+    },
+    /// The relay of `connections`
+    #[command(hide = true)]
+    RelayServer {
+        #[arg(long)]
+        config: PathBuf,
+        #[arg(long)]
+        plain: bool,
+    },
+    /// The peer of `connections`
+    #[command(hide = true)]
+    AxumServer,
     /// The server of the subject `limit`
     #[command(hide = true)]
     LimitServer { data: PathBuf },
@@ -55,6 +82,11 @@ async fn main() -> Result<()> {
         .map_err(|_| anyhow::anyhow!("a second cryptography provider is installed"))?;
     match Arguments::parse().command {
         Bench::Relay { json, seconds, only, shape } => relay(json, seconds, &only, shape).await,
+        Bench::Connections { json, connections, reconnects, only } => {
+            connections::run(json, connections, reconnects, &only).await
+        }
+        Bench::RelayServer { config, plain } => relay::serve(&config, plain).await,
+        Bench::AxumServer => connections::serve_default().await,
         Bench::LimitServer { data } => limit::serve(&data).await,
     }
 }
@@ -150,7 +182,7 @@ async fn measure(subject: Subject, load: Load, seconds: u64) -> Result<Row> {
     let mut pairs = Vec::new();
     match subject {
         Subject::Relay => {
-            let server = RelayServer::start(folder.path()).await?;
+            let server = RelayServer::start(folder.path(), Program::Deployed).await?;
             for _ in 0..shape.pairs {
                 pairs.push(server.pair(enough(shape)).await?);
             }

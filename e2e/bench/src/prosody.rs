@@ -10,12 +10,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::pair::{PAYLOAD, Receiver, Sender};
+use crate::tls;
 
 const HOST: &str = "bench.example";
 
@@ -23,14 +26,18 @@ const HOST: &str = "bench.example";
 pub(crate) struct Prosody {
     process: Child,
     address: SocketAddr,
+    over_tls: SocketAddr,
+    tls: TlsConnector,
 }
 
 impl Prosody {
     /// Starts it with `pairs` pairs of accounts and its data below `data`.
     pub(crate) async fn start(data: &Path, pairs: u32) -> Result<Self> {
-        let address = free_port()?;
+        let (address, over_tls) = (free_port()?, free_port()?);
         let config = data.join("prosody.cfg.lua");
-        fs::write(&config, configuration(data, address)).context("writing the configuration")?;
+        fs::write(&config, configuration(data, address, over_tls)).context("writing the configuration")?;
+        let material = tls::Material::make(HOST)?;
+        material.write_pem(data)?;
         let accounts = data.join("bench%2eexample/accounts");
         fs::create_dir_all(&accounts).context("making the accounts' folder")?;
         for number in 0..pairs {
@@ -47,7 +54,7 @@ impl Prosody {
             .stderr(Stdio::null())
             .spawn()
             .context("starting prosody (Debian package prosody)")?;
-        let server = Self { process, address };
+        let server = Self { process, address, over_tls, tls: material.connector_for(b"xmpp-client")? };
         server.wait().await?;
         Ok(server)
     }
@@ -59,8 +66,8 @@ impl Prosody {
 
     /// Signs both accounts of pair `number` in.
     pub(crate) async fn pair(&self, number: u32) -> Result<(Box<dyn Sender>, Box<dyn Receiver>)> {
-        let (_, to_server) = sign_in(self.address, &format!("s{number}"), false).await?;
-        let (from_server, keep) = sign_in(self.address, &format!("r{number}"), true).await?;
+        let (_, to_server) = self.signed_in(&format!("s{number}"), false).await?.into_split();
+        let (from_server, keep) = self.signed_in(&format!("r{number}"), true).await?.into_split();
         let (delivered, acknowledged) = unbounded_channel();
         let head = format!("<message to='r{number}@{HOST}' type='chat' id='");
         let tail = format!("'><body>{}</body></message>", "Z".repeat(PAYLOAD));
@@ -68,6 +75,22 @@ impl Prosody {
             XmppSender { stream: BufWriter::with_capacity(64 * 1024, to_server), acknowledged, head, tail };
         let receiver = XmppReceiver { stream: from_server, _keep: keep, buffer: Vec::new(), delivered };
         Ok((Box::new(sender), Box::new(receiver)))
+    }
+
+    /// An account that is online over TLS, and silent.
+    pub(crate) async fn idle(&self, number: u32) -> Result<TlsStream<TcpStream>> {
+        let account = format!("{}{}", if number.is_multiple_of(2) { "s" } else { "r" }, number / 2);
+        let stream = TcpStream::connect(self.over_tls).await.context("connecting to prosody")?;
+        let mut stream = self.tls.connect(tls::name(HOST)?, stream).await.context("shaking hands")?;
+        sign_in(&mut stream, &account, true).await?;
+        Ok(stream)
+    }
+
+    async fn signed_in(&self, account: &str, present: bool) -> Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).await.context("connecting to prosody")?;
+        stream.set_nodelay(true).context("turning Nagle off")?;
+        sign_in(&mut stream, account, present).await?;
+        Ok(stream)
     }
 
     async fn wait(&self) -> Result<()> {
@@ -91,7 +114,7 @@ fn free_port() -> Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("finding a free port")
 }
 
-fn configuration(data: &Path, address: SocketAddr) -> String {
+fn configuration(data: &Path, address: SocketAddr, over_tls: SocketAddr) -> String {
     let folder: PathBuf = data.to_owned();
     format!(
         r#"run_as_root = true
@@ -102,7 +125,8 @@ modules_enabled = {{ "disco"; "roster"; "saslauth"; "blocklist"; "carbons"; "pep
 modules_disabled = {{ "s2s"; "tls"; "limits" }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
-c2s_direct_tls_ports = {{ }}
+c2s_direct_tls_ports = {{ {tls_port} }}
+ssl = {{ certificate = "{folder}/tls.crt", key = "{folder}/tls.key" }}
 s2s_ports = {{ }}
 http_ports = {{ }}
 https_ports = {{ }}
@@ -114,17 +138,15 @@ VirtualHost "{HOST}"
 "#,
         folder = folder.display(),
         port = address.port(),
+        tls_port = over_tls.port(),
     )
 }
 
 async fn sign_in(
-    address: SocketAddr,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     account: &str,
     present: bool,
-) -> Result<(OwnedReadHalf, OwnedWriteHalf)> {
-    let stream = TcpStream::connect(address).await.context("connecting to prosody")?;
-    stream.set_nodelay(true).context("turning Nagle off")?;
-    let (mut from, mut to) = stream.into_split();
+) -> Result<()> {
     let open = format!(
         "<stream:stream to='{HOST}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
     );
@@ -141,15 +163,16 @@ async fn sign_in(
         steps.push(("<presence/>", "<presence"));
     }
     for (say, until) in steps {
-        to.write_all(say.as_bytes()).await.context("speaking")?;
+        stream.write_all(say.as_bytes()).await.context("speaking")?;
+        stream.flush().await.context("speaking")?;
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(until) {
-            if from.read_buf(&mut heard).await.context("listening")? == 0 {
+            if stream.read_buf(&mut heard).await.context("listening")? == 0 {
                 bail!("prosody closed the connection of {account}: {}", String::from_utf8_lossy(&heard));
             }
         }
     }
-    Ok((from, to))
+    Ok(())
 }
 
 struct XmppSender {

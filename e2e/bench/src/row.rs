@@ -10,11 +10,11 @@ use crate::pair::Measured;
 
 /// A whole benchmark.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Report<R> {
     /// Its name.
     pub(crate) bench: &'static str,
     /// One per subject and shape.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<R>,
 }
 
 /// A figure that a row doesn't have is left out.
@@ -74,7 +74,8 @@ fn micros_to_millis(micros: u64) -> f64 {
     micros as f64 / 1000.0
 }
 
-fn resident(process: u32) -> Option<u64> {
+/// Resident memory, in bytes.
+pub(crate) fn resident(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)

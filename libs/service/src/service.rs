@@ -44,6 +44,8 @@ pub struct Service {
     background: Background,
     documents: DocumentHolder,
     public: Arc<Reloading<ServerConfig>>,
+    /// Whether the public port speaks TLS; anything else is for measuring alone.
+    public_tls: bool,
     admin: Arc<Reloading<ServerConfig>>,
     polled: Vec<Arc<dyn Poll>>,
     connections: Meters,
@@ -179,6 +181,7 @@ impl Service {
             shutdown,
             documents,
             public,
+            public_tls: true,
             admin,
             polled,
             public_limits: Limits::PUBLIC,
@@ -225,6 +228,12 @@ impl Service {
     /// Other limits on the admin port (`Limits::ADMIN`).
     pub fn limit_admin(&mut self, limits: Limits) {
         self.admin_limits = limits;
+    }
+
+    /// No TLS on the public port, to measure what a connection costs without it.
+    #[cfg(feature = "testing")]
+    pub fn leave_public_plain(&mut self) {
+        self.public_tls = false;
     }
 
     /// Another interval between looks at the files (5 s).
@@ -301,7 +310,7 @@ impl Bound {
             Some(side.watch())
         };
         let limits = service.public_limits;
-        let for_clients = tls(&service.public);
+        let for_clients = service.public_tls.then(|| tls(&service.public)).flatten();
         let public = port("public", public, for_clients, for_public, limits, &clients);
         let limits = service.admin_limits;
         let admin = port("admin", admin, tls(&service.admin), for_admin, limits, &others);

@@ -1,13 +1,13 @@
 //! One authenticated WebSocket to the relay: requests and their replies first, then split for the load.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, bail};
 use futures::{SinkExt, StreamExt};
 use prost::Message as _;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -20,7 +20,33 @@ use wickr_wire::{CONNECT_PATH, SUBPROTOCOL};
 use crate::tls;
 
 /// The socket with its frames.
-pub(crate) type Socket = WebSocketStream<TlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// TLS or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Where the relay's public port is, and what speaks there; plain without TLS.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<TlsConnector>,
+}
+
+/// What a connection of the load sets aside for reading and writing.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffers {
+    read: usize,
+    write: usize,
+}
+
+impl Buffers {
+    /// For much traffic.
+    pub(crate) const LOAD: Self = Self { read: 16 * 1024, write: 64 * 1024 };
+    /// For thousands that are idle.
+    pub(crate) const IDLE: Self = Self { read: 1024, write: 1024 };
+}
 
 /// Answers a challenge.
 pub(crate) type Proof = Box<dyn Fn(&Challenge) -> Result<Authenticate> + Send + Sync>;
@@ -34,19 +60,35 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects, answers the challenge and asks for live delivery.
-    pub(crate) async fn open(connector: &TlsConnector, address: SocketAddr, proof: &Proof) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.context("connecting to the relay")?;
+    /// Connects, answers the challenge and asks for live delivery; `from` is the address to come from.
+    pub(crate) async fn open(
+        door: &Door,
+        buffers: Buffers,
+        from: Option<IpAddr>,
+        proof: &Proof,
+    ) -> Result<Self> {
+        let address = door.address;
+        let tcp = TcpSocket::new_v4().context("making a socket")?;
+        if let Some(from) = from {
+            tcp.bind(SocketAddr::new(from, 0)).context("binding a socket")?;
+        }
+        let stream = tcp.connect(address).await.context("connecting to the relay")?;
         stream.set_nodelay(true).context("turning Nagle off")?;
-        let stream = connector.connect(tls::name("127.0.0.1")?, stream).await.context("shaking hands")?;
-        let mut request =
-            format!("wss://{address}{CONNECT_PATH}").into_client_request().context("making the request")?;
+        let (scheme, stream): (_, Box<dyn Stream>) = match &door.tls {
+            None => ("ws", Box::new(stream)),
+            Some(tls) => {
+                let stream = tls.connect(tls::name("127.0.0.1")?, stream).await.context("shaking hands")?;
+                ("wss", Box::new(stream))
+            }
+        };
+        let url = format!("{scheme}://{address}{CONNECT_PATH}");
+        let mut request = url.into_client_request().context("making the request")?;
         request
             .headers_mut()
             .insert("sec-websocket-protocol", SUBPROTOCOL.parse().context("naming the subprotocol")?);
         let config = WebSocketConfig::default()
-            .read_buffer_size(16 * 1024)
-            .write_buffer_size(64 * 1024)
+            .read_buffer_size(buffers.read)
+            .write_buffer_size(buffers.write)
             .max_write_buffer_size(1 << 20);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
             .await
@@ -87,6 +129,18 @@ impl Connection {
     /// The next frame that is no reply to `ask`.
     pub(crate) async fn hear(&mut self) -> Result<relay_frame::Body> {
         if self.heard.is_empty() { self.frame().await } else { Ok(self.heard.remove(0)) }
+    }
+
+    /// Takes what the relay has kept until it says that there is no more of it.
+    pub(crate) async fn caught_up(&mut self) -> Result<()> {
+        while !matches!(self.hear().await?, relay_frame::Body::CaughtUp(_)) {}
+        Ok(())
+    }
+
+    /// Takes whatever comes until nothing can come any more.
+    pub(crate) async fn until_lost(&mut self) {
+        self.heard = Vec::new();
+        while self.frame().await.is_ok() {}
     }
 
     /// The socket, and the number of the next request.

@@ -1,7 +1,6 @@
 //! Two devices meet in a room as clients would; then one seals messages beforehand and sends, the other counts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec::IntoIter;
 
 use anyhow::{Context, Result, bail};
@@ -11,17 +10,15 @@ use futures::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 use wickr_base::{Clock, Generation, GroupId, MessageId, RoomId, SystemRng, UnixMillis};
 use wickr_e2ee::{DeviceIssuers, Engine, Identity, Invited, MemoryStore, Network, Room, RoomRules, Suite};
-use wickr_pki::session::{SessionClaims, issue_session_token};
-use wickr_pki::{SigningKey, issue_token_signer};
 use wickr_service::testing::{TestDevice, TestNetwork};
-use wickr_wire::challenge_answer;
 use wickr_wire::content::{Kind, Outer};
 use wickr_wire::relay::{
-    Authenticate, ClaimKeyPackages, CreateRoom, PublishKeyPackages, SendMessage, SubmitCommit, client_frame,
-    entry, relay_frame, reply,
+    ClaimKeyPackages, CreateRoom, PublishKeyPackages, SendMessage, SubmitCommit, client_frame, entry,
+    relay_frame, reply,
 };
 
 use super::connection::{Connection, Proof, Socket, body, message};
+use super::identity::TokenSigner;
 use crate::pair::{PAYLOAD, Receiver, Sender};
 
 /// One device with its keys.
@@ -62,36 +59,8 @@ impl Party {
     }
 
     /// How it answers the relay's challenge.
-    pub(crate) fn proof(&self, network: &TestNetwork) -> Result<Proof> {
-        let now = self.clock.now();
-        let issuer = issue_token_signer(&network.device_issuer, &network.domain, &SystemRng, now)
-            .context("issuing a token signer")?;
-        let signer = issuer.signer(&[]).context("using the token signer")?;
-        let who = (self.device.user, self.device.device);
-        let claims = SessionClaims::new(
-            network.domain.clone(),
-            who,
-            self.device.key.public(),
-            "bench".to_owned(),
-            now,
-        );
-        let session_token = issue_session_token(&signer, &claims).context("signing a token")?;
-        let key = SigningKey::from_pkcs8(self.device.key.to_pkcs8().context("exporting the key")?.expose())
-            .context("reading the key")?;
-        let certificate = Bytes::copy_from_slice(&self.device.certificate);
-        let signed_in = AtomicU64::new(0);
-        Ok(Box::new(move |challenge| {
-            let store_revision = signed_in.fetch_add(1, Ordering::Relaxed) + 1;
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, session_token.as_bytes());
-            let said = challenge_answer(&challenge.nonce, digest.as_ref(), store_revision);
-            let signature = key.sign_der(&said).context("signing the challenge")?;
-            Ok(Authenticate {
-                session_token: session_token.clone(),
-                signature: signature.into(),
-                certificate: certificate.clone(),
-                store_revision,
-            })
-        }))
+    pub(crate) fn proof(&self, signer: &TokenSigner) -> Result<Proof> {
+        signer.proof(&self.device)
     }
 }
 
