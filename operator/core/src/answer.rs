@@ -81,6 +81,9 @@ pub struct ProviderAnswer {
     /// What the token endpoint said last of our client id and secret; never tried is neither ok nor an error.
     #[serde(default)]
     pub client: Option<Check>,
+    /// Whether the last ID token held; none yet since sso started is neither ok nor an error.
+    #[serde(default)]
+    pub id_tokens: Option<Check>,
     /// How far the provider's clock is from sso's, in milliseconds.
     #[serde(default)]
     pub clock_skew_ms: Option<i64>,

@@ -100,6 +100,7 @@ fn fixed(answer: &SsoAnswer) -> SsoAnswer {
     out.provider.discovery = out.provider.discovery.as_ref().map(timeless);
     out.provider.keys = out.provider.keys.as_ref().map(timeless);
     out.provider.client = out.provider.client.as_ref().map(timeless);
+    out.provider.id_tokens = out.provider.id_tokens.as_ref().map(timeless);
     out.store = out.store.as_ref().map(timeless);
     // Told in whole seconds.
     out.provider.clock_skew_ms = out.provider.clock_skew_ms.map(|skew| skew / 1000);

@@ -8,6 +8,7 @@ mod reach;
 mod refs;
 mod request;
 mod status;
+mod tokens;
 mod validate;
 
 pub use events::events;

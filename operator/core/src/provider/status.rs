@@ -5,6 +5,7 @@ use wickr_operator_api::v1alpha1::{
     IdentityProvider, IdentityProviderStatus, LastRehearsal, ProviderInForce, RehearsalCheckResult,
 };
 
+use super::tokens::{CLOCK_SKEW, SET_CLOCKS, tokens};
 use super::{ProviderOutcome, ProviderSeen, Rehearsal, RehearsalRequest, ValidProvider};
 use crate::condition::{Fact, conditions, time};
 use crate::finding::FindingCode;
@@ -29,13 +30,15 @@ pub mod condition {
     pub const CERTIFICATE: &str = "CertificateTrusted";
     /// It offers the device grant, which the command line signs in by.
     pub const DEVICE_GRANT: &str = "DeviceGrantOffered";
+    /// What it vouched with last held.
+    pub const TOKENS: &str = "TokensAccepted";
     /// sso uses these settings.
     pub const ACTIVE: &str = "Active";
     /// People can sign in at it now.
     pub const READY: &str = "Ready";
 
     /// Each type with what it means, for the reference.
-    pub const ALL: [(&str, &str); 10] = [
+    pub const ALL: [(&str, &str); 11] = [
         (ACCEPTED, "The spec is valid and what it points at is there."),
         (DISCOVERED, "The discovery document can be fetched."),
         (ISSUER, "It names the issuer that the spec names."),
@@ -44,6 +47,12 @@ pub mod condition {
         (CLOCK, "Its clock is close to ours."),
         (CERTIFICATE, "Its certificate is trusted."),
         (DEVICE_GRANT, "It offers the device grant, which the command line signs in by."),
+        (
+            TOKENS,
+            "The last ID token that it gave held: its key is known, its time and all else are right. Unknown until the \
+             first one after a start of sso. False with reason ClockSkew makes Ready False too, because nobody can sign \
+             in then; any other refusal may be about one account.",
+        ),
         (ACTIVE, "sso uses these settings."),
         (READY, "People can sign in at it now."),
     ];
@@ -177,7 +186,9 @@ fn facts(
         }
     }
     let active = active(status, answer, seen, outcome);
-    let ready = ready(&facts, &active, answer, now);
+    let tokens = tokens(&active, answer);
+    let ready = ready(&facts, &active, answer, now, &tokens);
+    facts.push((condition::TOKENS, tokens));
     facts.push((condition::ACTIVE, active));
     facts.push((condition::READY, ready));
     facts
@@ -229,7 +240,7 @@ fn next(name: &str) -> &'static str {
         "IssuerMatch" => "write spec.issuer exactly as the discovery document has it",
         "Keys" => "see that the provider's jwks_uri answers with signing keys",
         "Algorithms" => "let the provider sign ID tokens with RS256, PS256, ES256 or EdDSA",
-        "ClockSkew" => "set the clocks of provider and nodes by one time server",
+        "ClockSkew" => SET_CLOCKS,
         "Certificates" => "put the authority of the provider's certificate into spec.caBundleRef",
         _ => "allow the client the device authorization grant",
     }
@@ -279,7 +290,13 @@ fn active(
     }
 }
 
-fn ready(facts: &[(&'static str, Fact)], active: &Fact, answer: Option<&SsoAnswer>, now: UnixMillis) -> Fact {
+fn ready(
+    facts: &[(&'static str, Fact)],
+    active: &Fact,
+    answer: Option<&SsoAnswer>,
+    now: UnixMillis,
+    tokens: &Fact,
+) -> Fact {
     // A change that was refused is told even while the last good one goes on serving.
     let failed: Vec<&(&str, Fact)> = facts.iter().filter(|(_, fact)| !fact.is_true()).collect();
     if let Some((type_, fact)) = failed.iter().find(|(_, fact)| fact.truth == crate::Truth::False) {
@@ -318,6 +335,9 @@ fn ready(facts: &[(&'static str, Fact)], active: &Fact, answer: Option<&SsoAnswe
         let message = format!("the provider refuses this client: {why}. Next: {CHECK_CLIENT}.");
         return Fact::no(CLIENT_REFUSED, message);
     }
+    if tokens.reason == CLOCK_SKEW {
+        return Fact::no(CLOCK_SKEW, format!("{}: {}", condition::TOKENS, tokens.message));
+    }
     Fact::yes("Ready", "people can sign in at this provider")
 }
 
@@ -328,7 +348,7 @@ fn reason_of(type_: &str) -> &'static str {
         condition::ISSUER => "IssuerMismatch",
         condition::KEYS => "KeysUnusable",
         condition::ALGORITHMS => "AlgorithmsRefused",
-        condition::CLOCK => "ClockSkew",
+        condition::CLOCK => CLOCK_SKEW,
         condition::CERTIFICATE => "CertificateUntrusted",
         condition::DEVICE_GRANT => "DeviceGrantMissing",
         _ => "NotReady",

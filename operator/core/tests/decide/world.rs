@@ -219,6 +219,7 @@ impl World {
             discovery: Some(fine.clone()),
             keys: Some(fine.clone()),
             client: Some(fine.clone()),
+            id_tokens: Some(fine.clone()),
             clock_skew_ms: Some(3),
         };
         let at = self.now;

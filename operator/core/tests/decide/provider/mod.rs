@@ -1,6 +1,8 @@
 //! A provider's life: refused, rehearsed, live, changed, failed, kept (what a rehearsal tells: `rehearsal`).
 
 mod rehearsal;
+mod tokens;
+
 use std::time::Duration;
 
 use crate::world::START;
