@@ -40,10 +40,15 @@ const ON_EXISTING: [&str; 6] = [
     "the_demo_is_played_on_a_cluster_that_is_there_already_and_removed_from_it",
 ];
 
-/// What the fault scenarios read: for how long, how many tries, under how many messages a second; and the images: whether
-/// two whole builds are compared.
-const FULL: &[(&str, &str)] =
-    &[("WICKR_FOR", "10m"), ("WICKR_TRIES", "20"), ("WICKR_RATE", "500"), ("WICKR_BUILD_TWICE", "yes")];
+/// What the fault scenarios read: for how long, how many tries, under how many messages a second, and whether
+/// each key is replaced by itself too; and the images: whether two whole builds are compared.
+const FULL: &[(&str, &str)] = &[
+    ("WICKR_FOR", "10m"),
+    ("WICKR_TRIES", "20"),
+    ("WICKR_RATE", "500"),
+    ("WICKR_EACH_ALONE", "yes"),
+    ("WICKR_BUILD_TWICE", "yes"),
+];
 
 /// Runs them; the first level that fails ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

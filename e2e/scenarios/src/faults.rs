@@ -15,6 +15,11 @@ pub fn lasting(usual: Duration) -> Duration {
     given::<Lifetime>("WICKR_FOR").map_or(usual, Lifetime::get)
 }
 
+/// Whether what is tried all at once is tried one by one too: `WICKR_EACH_ALONE`.
+pub fn each_alone() -> bool {
+    std::env::var_os("WICKR_EACH_ALONE").is_some()
+}
+
 fn given<T: FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }

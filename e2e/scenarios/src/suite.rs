@@ -234,6 +234,13 @@ impl Suite {
         Ok(())
     }
 
+    /// `helm upgrade` of the operator with these values changed, all others as they are.
+    pub fn upgrade(&self, values: &[&str]) -> Result<()> {
+        let changed: Vec<String> =
+            values.iter().flat_map(|value| ["--set-json".to_owned(), (*value).to_owned()]).collect();
+        helm_upgrade(&self.kubernetes, &[&["--reuse-values".to_owned()], &changed[..]].concat())
+    }
+
     /// A new device of a person, by the client library in this process, signed in at the provider's pages and connected.
     pub async fn device(&self, person: &str, device: &str) -> Result<Device> {
         let entrance = Entrance {
@@ -350,14 +357,18 @@ fn install(kubernetes: &Kubernetes, images: &[Built]) -> Result<()> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}});
     kubernetes.apply(&namespace.to_string())?;
     mark(kubernetes, SYSTEM)?;
-    let chart = repository().join("charts/wickr-operator").display().to_string();
     let images: Vec<String> = images
         .iter()
         .map(|image| format!("--set=image.{}={}", image.program.trim_start_matches("wickr-"), image.name))
         .collect();
-    let install =
+    helm_upgrade(kubernetes, &images)
+}
+
+fn helm_upgrade(kubernetes: &Kubernetes, values: &[String]) -> Result<()> {
+    let chart = repository().join("charts/wickr-operator").display().to_string();
+    let upgrade =
         ["upgrade", "--install", "wickr-operator", &chart, "--namespace", SYSTEM, "--wait", "--timeout=90s"];
-    helm(kubernetes, &install.into_iter().chain(images.iter().map(String::as_str)).collect::<Vec<_>>())
+    helm(kubernetes, &upgrade.into_iter().chain(values.iter().map(String::as_str)).collect::<Vec<_>>())
 }
 
 fn helm(kubernetes: &Kubernetes, arguments: &[&str]) -> Result<()> {

@@ -1,5 +1,5 @@
 //! The demo's story as a test, two people, a crash, a search, a scrape, and after it what the demo has no time for: the
-//! relay killed under load, and its volume lost. With `WICKR_KEEP` in the environment the cluster is left as it is.
+//! relay killed under load, its keys replaced, and its volume lost. With `WICKR_KEEP` in the environment the cluster is left as it is.
 //! The demo's part once more as it is played on a cluster that is there already: only by that one's kubeconfig and a
 //! registry, on one made for the purpose, or on whichever `cargo xtask test --kubeconfig --registry` names.
 
@@ -30,6 +30,9 @@ fn people_talk_through_crashes_and_losses_and_the_relay_learns_nothing() {
         let kills = faults::tries(3);
         step(&format!("the relay killed {kills} times under load"), || {
             runtime.block_on(crowd.writes_while_the_relay_is_killed(kills))
+        })?;
+        step("keys replaced under load, the operator killed in every phase", || {
+            runtime.block_on(crowd.writes_while_keys_are_replaced())
         })?;
         step("the relay's volume lost and restored", || {
             runtime.block_on(crowd.goes_on_after_the_relay_lost_its_volume())

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use wickr_cluster::until;
 use wickr_scenarios::kubernetes::{Kubernetes, Place};
+use wickr_scenarios::numbers::{self, sum};
 use wickr_scenarios::people::Person;
 use wickr_scenarios::samples::repository;
 use wickr_scenarios::suite::{NETWORK, PROVIDER, SYSTEM, Suite};
@@ -130,9 +131,8 @@ impl Headquarters<'_> {
         let pods = self.kubernetes().list(SYSTEM, "pods")?;
         for pod in pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()) {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{name}:9090/proxy/metrics");
             // One that begins or ends has none.
-            let Ok(metrics) = self.kubernetes().run(&["get", "--raw", &path]) else { continue };
+            let Ok(metrics) = numbers::of(self.kubernetes(), SYSTEM, name) else { continue };
             if sum(&metrics, "wickr_operator_leading", "") > 0.0 {
                 return Ok(Some(metrics));
             }
@@ -253,13 +253,4 @@ impl Headquarters<'_> {
         ensure!(read.contains("before") && read.contains("after"), "alice reads: {read}");
         Ok(())
     }
-}
-
-/// The sum of a metric's series whose labels contain `labels`.
-fn sum(metrics: &str, name: &str, labels: &str) -> f64 {
-    let of = |line: &str| {
-        let (series, value) = line.rsplit_once(' ')?;
-        (series.split('{').next() == Some(name) && series.contains(labels)).then(|| value.parse().ok())?
-    };
-    metrics.lines().filter_map(of).fold(0.0, |sum, value: f64| sum + value)
 }

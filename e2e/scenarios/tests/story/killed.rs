@@ -50,7 +50,7 @@ impl Crowd<'_> {
 }
 
 /// A test in which some device had nothing to lose would prove little.
-fn everybody_was_heard(acknowledged: &[Line], devices: usize) -> Result<()> {
+pub(super) fn everybody_was_heard(acknowledged: &[Line], devices: usize) -> Result<()> {
     let mut senders: Vec<_> = acknowledged.iter().map(|line| &line.sender).collect();
     senders.sort();
     senders.dedup();
