@@ -75,6 +75,11 @@ impl Prometheus {
         self.ask("/api/v1/targets?state=active", "activeTargets")
     }
 
+    /// The groups of rules that it has loaded.
+    pub fn rules(&self) -> Result<Vec<Value>> {
+        self.ask("/api/v1/rules", "groups")
+    }
+
     fn ask(&self, path: &str, field: &str) -> Result<Vec<Value>> {
         let (status, body) = get_plain(self.address, path)?;
         ensure!(status == 200, "Prometheus refuses {path}: {body}");

@@ -1,7 +1,9 @@
 //! The demo's story and what the level 3 and 4 tests share: people, a browser, a tap, searches, faults.
 
+pub mod alerting;
 pub mod browser;
 pub mod device;
+mod discovery;
 pub mod faults;
 pub mod forward;
 pub mod frames;

@@ -8,12 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use wickr_cluster::until;
+use wickr_scenarios::alerting::Alerting;
 use wickr_scenarios::kubernetes::{Kubernetes, Place};
 use wickr_scenarios::numbers::{self, sum};
 use wickr_scenarios::people::Person;
 use wickr_scenarios::samples::repository;
 use wickr_scenarios::suite::{NETWORK, PROVIDER, SYSTEM, Suite};
 
+use super::alerts;
 use super::stage::{HEALED, Told};
 
 /// Everything that the operator makes of a network.
@@ -23,21 +25,24 @@ const ACCOUNT: &str = "system:serviceaccount:wickr-system:wickr-operator";
 
 pub(super) struct Headquarters<'a> {
     suite: &'a Suite,
+    prometheus: &'a Alerting,
     pub(super) network: Told<'a>,
     provider: Told<'a>,
 }
 
 /// Gives somebody who is signed in, and her room.
-pub(crate) fn play(suite: &Suite) -> Result<(Person, String)> {
+pub(crate) fn play(suite: &Suite, prometheus: &Alerting) -> Result<(Person, String)> {
     let kubernetes = &suite.kubernetes;
     let hq = Headquarters {
         suite,
+        prometheus,
         network: Told { kubernetes, place: NETWORK },
         provider: Told { kubernetes, place: PROVIDER },
     };
     suite.apply_demo()?;
     hq.network.is_well("Ready")?;
     hq.provider.is_well("Ready")?;
+    alerts::it_scrapes_what_the_monitors_choose(prometheus).context("what is scraped")?;
     hq.nothing_differs_from_the_manifests().context("kubectl diff")?;
     hq.an_operator_that_starts_anew_writes_nothing().context("an operator that starts anew")?;
     let (alice, room) = hq.somebody_who_writes().context("alice signs in")?;
@@ -224,6 +229,8 @@ impl Headquarters<'_> {
         ];
         self.network.says("Degraded", "True", "Forbidden", &words)?;
         self.network.is_broken("Ready", "Forbidden", &words)?;
+        self.prometheus.fires("WickrOperatorForbidden", "controller=\"network\"")?;
+        self.prometheus.is_pending("WickrNetworkDegraded", "reason=\"Forbidden\"")?;
         grant(json!(verbs))?;
         self.network.is_well("Ready")?;
         self.network.says("Degraded", "False", "AsExpected", &[]).map(drop)

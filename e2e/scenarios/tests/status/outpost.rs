@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use wickr_cluster::{Client, SmallVolume};
+use wickr_scenarios::alerting::Alerting;
 use wickr_scenarios::kubernetes::{Kubernetes, Place};
 use wickr_scenarios::samples::repository;
 use wickr_scenarios::suite::Suite;
@@ -23,14 +24,16 @@ const SSO_PORT: u16 = 8444;
 
 struct Outpost<'a> {
     suite: &'a Suite,
+    prometheus: &'a Alerting,
     network: Told<'a>,
     provider: Told<'a>,
 }
 
-pub(crate) fn play(suite: &Suite) -> Result<()> {
+pub(crate) fn play(suite: &Suite, prometheus: &Alerting) -> Result<()> {
     let kubernetes = &suite.kubernetes;
     let outpost = Outpost {
         suite,
+        prometheus,
         network: Told { kubernetes, place: NETWORK },
         provider: Told { kubernetes, place: PROVIDER },
     };
@@ -102,6 +105,7 @@ impl Outpost<'_> {
         self.network.is_broken("StorageReady", "VolumeFull", &words)?;
         let words = ["Pod outpost/outpost-relay-0", "could not be written"];
         self.network.is_broken("RelayReady", "CanaryFailed", &words)?;
+        self.prometheus.is_pending("WickrStorageTrouble", "reason=\"VolumeFull\"")?;
         volume.free()?;
         self.network.is_well("RelayReady")?;
         self.network.is_well("StorageReady")
@@ -133,13 +137,16 @@ impl Outpost<'_> {
         again()?;
         let words = ["Pod outpost/outpost-sso-0", "its last words", "32", "kubectl logs --previous"];
         self.network.is_broken("SsoReady", "SsoCrashLoop", &words)?;
+        let down = format!("namespace=\"{NAMESPACE}\",pod=\"{pod}\"");
+        self.prometheus.fires("WickrServiceDown", &down)?;
         let words =
             ["Secret outpost/outpost-sso-seal", "3 bytes, not 32", "restore the Secret from a backup"];
         self.network.is_broken("KeysReady", "KeyUnreadable", &words)?;
         self.merge("secret", key, &json!({"data": kept["data"]}))?;
         again()?;
         self.network.is_well("KeysReady")?;
-        self.network.is_well("SsoReady")
+        self.network.is_well("SsoReady")?;
+        self.prometheus.is_over("WickrServiceDown", &down)
     }
 
     fn an_unfit_certificate(&self) -> Result<()> {

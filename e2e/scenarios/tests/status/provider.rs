@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result};
 use wickr_cluster::{HOST, Hosts};
+use wickr_scenarios::alerting::Alerting;
 use wickr_scenarios::kubernetes::Place;
 use wickr_scenarios::people::Person;
 use wickr_scenarios::suite::{NETWORK, PROVIDER, Suite};
@@ -12,7 +13,7 @@ use wickr_scenarios::suite::{NETWORK, PROVIDER, Suite};
 use super::outpost;
 use super::stage::Told;
 
-pub(crate) fn goes_away(suite: &Suite, alice: &Person, room: &str) -> Result<()> {
+pub(crate) fn goes_away(suite: &Suite, prometheus: &Alerting, alice: &Person, room: &str) -> Result<()> {
     let kubernetes = &suite.kubernetes;
     let told = |place: Place<'static>| Told { kubernetes, place };
     let issuer = suite.keycloak.issuer();
@@ -30,9 +31,12 @@ pub(crate) fn goes_away(suite: &Suite, alice: &Person, room: &str) -> Result<()>
     }
     told(PROVIDER).says("Ready", "False", "ProviderUnreachable", &["bring the provider back"])?;
     alice.run(&["send", room, "without the provider"]).context("who is signed in goes on")?;
+    prometheus.is_pending("WickrNetworkNotReady", "")?;
+    prometheus.fires("WickrProviderUnreachable", "")?;
     lead_to(HOST)?;
     for place in [NETWORK, outpost::NETWORK, PROVIDER] {
         told(place).is_well("Ready")?;
     }
-    Ok(())
+    prometheus.is_over("WickrProviderUnreachable", "")?;
+    prometheus.is_over("WickrNetworkNotReady", "")
 }
