@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use wickr_base::{DeviceId, Domain, MemberUri, Rng, UnixMillis, UserId};
 use wickr_model::{CERTIFICATE_LIFETIME, CertificateLife};
-use wickr_pki::{CertificateDer, KeyMaterial, PkiError, SigningKey, check_device, issue_device, parse_leaf};
+use wickr_pki::{
+    CertificateDer, KeyMaterial, PkiError, SigningKey, check_device, check_member_chain, issue_device,
+    parse_leaf,
+};
 use wickr_wire::ProblemCode;
 
 use crate::refused::Refusal;
@@ -25,21 +29,29 @@ impl Refusal for IssueError {
     }
 }
 
+/// The issuer that signs now; it is followed by another one while sso runs.
+pub(crate) type Issuer = watch::Receiver<Arc<KeyMaterial>>;
+
 /// Issues device certificates.
 #[derive(Debug)]
 pub(crate) struct DeviceIssuer {
     domain: Domain,
-    issuer: Arc<KeyMaterial>,
+    issuer: Issuer,
 }
 
 impl DeviceIssuer {
-    pub(crate) fn new(domain: Domain, issuer: Arc<KeyMaterial>) -> Self {
+    pub(crate) fn new(domain: Domain, issuer: Issuer) -> Self {
         Self { domain, issuer }
     }
 
     /// The issuer's own certificate: an anchor for what it signs.
     pub(crate) fn anchor(&self) -> CertificateDer<'static> {
-        self.issuer.certificate.clone()
+        self.issuer.borrow().certificate.clone()
+    }
+
+    /// Whether another issuer than the present one has signed that device's certificate.
+    pub(crate) fn is_of_another(&self, certificate: &[u8]) -> bool {
+        check_member_chain(certificate, &[self.anchor()], &self.domain).is_err()
     }
 
     /// A certificate of 90 days, or until the issuer ends.
@@ -52,8 +64,8 @@ impl DeviceIssuer {
     ) -> Result<(Vec<u8>, CertificateLife), IssueError> {
         let uri = MemberUri::Device { domain: self.domain.clone(), user, device };
         let not_after = now.plus(CERTIFICATE_LIFETIME);
-        let issued =
-            issue_device(&self.issuer, &uri, spki, rng, now, not_after).map_err(IssueError::Issue)?;
+        let issuer = self.issuer.borrow().clone();
+        let issued = issue_device(&issuer, &uri, spki, rng, now, not_after).map_err(IssueError::Issue)?;
         let leaf = parse_leaf(&issued).map_err(IssueError::Read)?;
         let life = CertificateLife { not_before: leaf.not_before, not_after: leaf.not_after };
         Ok((issued.to_vec(), life))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use url::Url;
 use wickr_base::{Clock, Rng, Secret};
-use wickr_pki::{KeyMaterial, PkiError};
 use wickr_service::{
     Addresses, Background, Bound, Drained, Gate, Routes, Service, ServiceError, Shutdown, status_fn,
 };
@@ -45,14 +44,6 @@ pub enum SsoError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
-    },
-    /// The device issuer.
-    #[error("using the device issuer in \"{path}\"")]
-    DeviceIssuer {
-        /// The certificate's file.
-        path: PathBuf,
-        /// Why.
-        source: PkiError,
     },
     /// The seal key.
     #[error("using the seal key in \"{path}\"")]
@@ -94,13 +85,13 @@ pub struct BoundSso {
 pub async fn bind(config: &SsoConfig, surroundings: Surroundings) -> Result<BoundSso, SsoError> {
     let Surroundings { clock, rng, metrics, directory, provider_limits } = surroundings;
     let section = &config.service;
-    let device_issuer = device_issuer(&section.device_issuer.certificate, &section.device_issuer.key)?;
     let seal_key = Secret::new(read(&section.seal_key)?);
     let sealer = Sealer::new(&seal_key)
         .map_err(|source| SsoError::SealKey { path: section.seal_key.clone(), source })?;
     let callback = section.public_url.https(public::CALLBACK);
     let callback = Url::parse(&callback).map_err(|source| SsoError::PublicUrl { url: callback, source })?;
-    let service = Service::open(config, "sso", GRANTS, Arc::clone(&clock), metrics.clone())?;
+    let mut service = Service::open(config, "sso", GRANTS, Arc::clone(&clock), metrics.clone())?;
+    let device_issuer = service.key("device-issuer", &section.device_issuer)?;
     let store = service.gates().gate("store");
     let sso = Sso::new(Parts {
         domain: config.domain.clone(),
@@ -110,7 +101,7 @@ pub async fn bind(config: &SsoConfig, surroundings: Surroundings) -> Result<Boun
         rng,
         directory,
         sealer,
-        device_issuer: Arc::new(device_issuer),
+        device_issuer: device_issuer.watch(),
         metrics: SsoMetrics::declare(&metrics)?,
         documents: service.documents().watch(),
         door_limits: provider_limits,
@@ -146,12 +137,6 @@ impl BoundSso {
         background.end().await;
         drained
     }
-}
-
-fn device_issuer(certificate: &Path, key: &Path) -> Result<KeyMaterial, SsoError> {
-    let (certificate_pem, key_pem) = (read(certificate)?, Secret::new(read(key)?));
-    KeyMaterial::from_pem(&certificate_pem, key_pem.expose())
-        .map_err(|source| SsoError::DeviceIssuer { path: certificate.to_owned(), source })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SsoError> {

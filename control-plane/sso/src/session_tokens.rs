@@ -13,6 +13,7 @@ use wickr_pki::session::{SessionClaims, SessionError, issue_session_token};
 use wickr_pki::{KeyMaterial, PkiError, TOKEN_SIGNER_LIFE, VerifyingKey, issue_token_signer, parse_leaf};
 use wickr_wire::ProblemCode;
 
+use crate::certificates::Issuer;
 use crate::refused::Refusal;
 
 /// How long before its end a signer is replaced: no token may outlive its signer's certificate.
@@ -42,10 +43,12 @@ pub(crate) struct SessionToken {
     pub(crate) expires_at: UnixMillis,
 }
 
-/// A signer and when it is used: not after the clock was set back before its certificate's beginning, either.
+/// A signer and when it is used: not after the clock was set back before its certificate's beginning, either, and not
+/// once another issuer has taken the place of the one that certified it.
 #[derive(Debug)]
 struct Current {
     signer: Arc<Signer>,
+    issuer: Arc<KeyMaterial>,
     used: Range<UnixMillis>,
 }
 
@@ -53,12 +56,12 @@ struct Current {
 #[derive(Debug)]
 pub(crate) struct TokenSigner {
     domain: Domain,
-    issuer: Arc<KeyMaterial>,
+    issuer: Issuer,
     current: Mutex<Option<Current>>,
 }
 
 impl TokenSigner {
-    pub(crate) fn new(domain: Domain, issuer: Arc<KeyMaterial>) -> Self {
+    pub(crate) fn new(domain: Domain, issuer: Issuer) -> Self {
         Self { domain, issuer, current: Mutex::default() }
     }
 
@@ -79,16 +82,17 @@ impl TokenSigner {
     }
 
     fn signer(&self, rng: &dyn Rng, now: UnixMillis) -> Result<Arc<Signer>, IssueTokenError> {
+        let issuer = self.issuer.borrow().clone();
         let mut current = self.current.lock();
-        if let Some(current) = current.as_ref().filter(|current| current.used.contains(&now)) {
+        let holds = |held: &&Current| held.used.contains(&now) && Arc::ptr_eq(&held.issuer, &issuer);
+        if let Some(current) = current.as_ref().filter(holds) {
             return Ok(Arc::clone(&current.signer));
         }
-        let made =
-            issue_token_signer(&self.issuer, &self.domain, rng, now).map_err(IssueTokenError::Signer)?;
+        let made = issue_token_signer(&issuer, &self.domain, rng, now).map_err(IssueTokenError::Signer)?;
         let leaf = parse_leaf(&made.certificate).map_err(IssueTokenError::Signer)?;
         let used = leaf.not_before..leaf.not_after.minus(REPLACE_BEFORE);
         let signer = Arc::new(made.signer(&[]).map_err(IssueTokenError::Signer)?);
-        *current = Some(Current { signer: Arc::clone(&signer), used });
+        *current = Some(Current { signer: Arc::clone(&signer), issuer, used });
         Ok(signer)
     }
 }

@@ -7,12 +7,12 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 use url::Url;
 use wickr_base::{Clock, Domain, Rng, UserId};
-use wickr_pki::{CertificateDer, KeyMaterial};
+use wickr_pki::CertificateDer;
 use wickr_policy::ServiceUrl;
 use wickr_service::{HeldDocument, Rate};
 use wickr_store::directory::{Directory, DirectoryError};
 
-use crate::certificates::DeviceIssuer;
+use crate::certificates::{DeviceIssuer, Issuer};
 use crate::feed::Feed;
 use crate::limits::Buckets;
 use crate::metrics::SsoMetrics;
@@ -89,7 +89,7 @@ pub(crate) struct Parts {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) sealer: Sealer,
-    pub(crate) device_issuer: Arc<KeyMaterial>,
+    pub(crate) device_issuer: Issuer,
     pub(crate) metrics: SsoMetrics,
     pub(crate) documents: watch::Receiver<Option<Arc<HeldDocument>>>,
     pub(crate) door_limits: DoorLimits,
@@ -112,7 +112,7 @@ impl Sso {
             opened.inspect_err(|why| tracing::error!(why, "the provider in the store can't be used")).ok()
         });
         Ok(Self {
-            devices: DeviceIssuer::new(parts.domain.clone(), Arc::clone(&parts.device_issuer)),
+            devices: DeviceIssuer::new(parts.domain.clone(), parts.device_issuer.clone()),
             tokens: TokenSigner::new(parts.domain.clone(), parts.device_issuer),
             proofs: Proofs::new(parts.public_url),
             domain: parts.domain,

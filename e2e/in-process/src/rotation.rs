@@ -10,7 +10,7 @@ use wickr_pki::tls::{ALPN_HTTP1, Identity, ServerTrust, WorkloadTrust, client_co
 use wickr_pki::{
     CertificateDer, KeyMaterial, Purpose, certificates_to_pem, issue_document_signer, new_issuer, root_pin,
 };
-use wickr_policy::Der;
+use wickr_policy::{Der, NetworkDocument};
 
 use crate::World;
 
@@ -58,6 +58,48 @@ impl World {
         self.trust(std::slice::from_ref(&self.network.workload_issuer.certificate), number).await;
     }
 
+    /// Makes a successor of the device issuer; when this is over, both services have a document of that number, which
+    /// names both.
+    pub async fn announce_device_issuer(&self, number: u64) -> KeyMaterial {
+        let network = &self.network;
+        let now = network.clock.now();
+        let next = new_issuer(&network.root, &network.domain, Purpose::Device, &SystemRng, now).unwrap();
+        let mut document = self.document_number(number);
+        document.anchors.device.push(Der::new(next.certificate.to_vec()));
+        self.put(&document).await;
+        next
+    }
+
+    /// The successor signs from now on; when this is over, sso says so.
+    pub async fn move_to_device_issuer(&mut self, next: KeyMaterial) {
+        self.network.device_issuer = next;
+        let (network, folder) = (&self.network, self.folder_of("sso"));
+        network.write(&folder, "device-issuer", &network.device_issuer);
+        let present = Value::from(key(&network.device_issuer.certificate));
+        let signs = |status: &Value| status["device_issuer"] == present;
+        self.says("sso", std::slice::from_ref(&network.workload_issuer.certificate), signs).await;
+    }
+
+    /// Nobody trusts the one before any more; a document of that number says so.
+    pub async fn retire_device_issuer(&self, number: u64) {
+        self.put(&self.document_number(number)).await;
+    }
+
+    /// Gives both services a document, as the operator does.
+    async fn put(&self, document: &NetworkDocument) {
+        let body = self.network.sign(document);
+        let issuers = [self.network.workload_issuer.certificate.clone()];
+        for role in ROLES {
+            self.put_to(role, &issuers, body.to_vec()).await;
+        }
+    }
+
+    async fn put_to(&self, role: &str, issuers: &[CertificateDer<'static>], body: Vec<u8>) {
+        let url = format!("https://{}/document", self.admin(role));
+        let answer = self.operator_that_trusts(issuers, role).put(url).body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
     async fn trust(&self, issuers: &[CertificateDer<'static>], number: u64) {
         let mut document = self.document_number(number);
         document.anchors.workload = issuers.iter().map(|issuer| Der::new(issuer.to_vec())).collect();
@@ -67,10 +109,7 @@ impl World {
             std::fs::write(self.folder_of(role).join("workload-anchors.crt"), certificates_to_pem(issuers))
                 .unwrap();
             self.loads(role, issuers, "trusts", &Value::from(keys.clone())).await;
-            let url = format!("https://{}/document", self.admin(role));
-            let answer = self.operator_that_trusts(issuers, role).put(url).body(body.clone()).send().await;
-            let answer = answer.unwrap();
-            assert!(answer.status().is_success(), "{answer:?}");
+            self.put_to(role, issuers, body.to_vec()).await;
         }
     }
 
@@ -93,17 +132,21 @@ impl World {
 
     /// Waits until a service says that it has loaded it.
     async fn loads(&self, role: &str, issuers: &[CertificateDer<'static>], what: &str, expected: &Value) {
+        self.says(role, issuers, |status| status["certificates"][what] == *expected).await;
+    }
+
+    /// Waits until a service's status is so.
+    async fn says(&self, role: &str, issuers: &[CertificateDer<'static>], so: impl Fn(&Value) -> bool) {
         let url = format!("https://{}/status", self.admin(role));
+        let mut last = Value::Null;
         let asking = async {
-            loop {
+            while !so(&last) {
                 let answer = self.operator_that_trusts(issuers, role).get(&url).send().await.unwrap();
-                let status: Value = answer.json().await.unwrap();
-                if status["certificates"][what] == *expected {
-                    return;
-                }
+                last = answer.json().await.unwrap();
             }
         };
-        timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{role} has not loaded {what}"));
+        let outcome = timeout(PATIENCE, asking).await;
+        assert!(outcome.is_ok(), "{role} says {last:#}");
     }
 }
 

@@ -204,9 +204,16 @@ fn check_authorities(
             check_issuer(issuer.as_bytes(), &trusted, &document.domain, purpose).map_err(failed(what))?;
         }
     }
+    // Every room holds the hub's certificate, so it stays when its issuer certifies nobody any more; that one was made
+    // by a root all the same.
+    let mut issuers = document.anchors.device.clone();
+    if let Some(issuer) = &document.hub_issuer {
+        check_issuer(issuer.as_bytes(), &trusted, &document.domain, Purpose::Device)
+            .map_err(failed("a hub's issuer"))?;
+        issuers.push(issuer.clone());
+    }
     let hub = document.hub_certificate.as_bytes();
-    check_member_chain(hub, &anchors(&document.anchors.device), &document.domain)
-        .map_err(failed("a hub's certificate"))?;
+    check_member_chain(hub, &anchors(&issuers), &document.domain).map_err(failed("a hub's certificate"))?;
     Ok(())
 }
 
@@ -232,6 +239,7 @@ pub(crate) fn sample(pki: &crate::testing::Pki) -> NetworkDocument {
         },
         roots: vec![der(&pki.root)],
         hub_certificate: der(&pki.hub),
+        hub_issuer: None,
         suite: wickr_policy::Suite::P256,
     }
 }
@@ -336,6 +344,21 @@ mod tests {
     }
 
     #[test]
+    fn the_hub_stays_when_its_issuer_is_no_anchor_any_more_and_that_one_certifies_no_device() {
+        let pki = Pki::new();
+        let next = new_issuer(&pki.root, &pki.domain, Purpose::Device, &rng(), pki.now).unwrap();
+        let mut document = sample(&pki);
+        document.anchors.device = vec![Der::new(next.certificate.to_vec())];
+        let read = |document: &NetworkDocument| read_document(&served(&pki, document), &[pin(&pki)], pki.now);
+        assert!(matches!(read(&document), Err(TrustError::Authority { what: "a hub's certificate", .. })));
+        document.hub_issuer = Some(Der::new(pki.device.certificate.to_vec()));
+        let trusted = read(&document).unwrap().document;
+        assert_eq!(trusted, document);
+        let anchors = anchors(&trusted.anchors.device);
+        assert!(crate::check_device(&pki.device_leaf, &anchors, &pki.domain, pki.now).is_err());
+    }
+
+    #[test]
     fn the_document_key_alone_makes_no_authority() {
         let (pki, other) = (Pki::new(), Pki::new());
         let der = |material: &KeyMaterial| Der::new(material.certificate.to_vec());
@@ -363,5 +386,15 @@ mod tests {
             "a document issuer"
         );
         assert_eq!(refused(&|document| document.hub_certificate = der(&other.hub)), "a hub's certificate");
+        let with_issuer = |issuer: &KeyMaterial| {
+            let issuer = der(issuer);
+            refused(&|document| {
+                document.hub_certificate = der(&other.hub);
+                document.hub_issuer = Some(issuer.clone());
+            })
+        };
+        assert_eq!(with_issuer(&other.device), "a hub's issuer");
+        assert_eq!(with_issuer(&pki.document), "a hub's issuer");
+        assert_eq!(with_issuer(&pki.device), "a hub's certificate");
     }
 }

@@ -30,6 +30,10 @@ pub struct NetworkDocument {
     pub roots: Vec<Der>,
     /// The hub's certificate, the only external sender of every room; compared byte for byte.
     pub hub_certificate: Der,
+    /// The device issuer that signed the hub's certificate, when that issuer is an anchor no more: it outlives the trust
+    /// in devices of the same issuer, because every room holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub_issuer: Option<Der>,
     /// The cipher suite of new rooms.
     pub suite: Suite,
 }
@@ -145,6 +149,7 @@ pub(crate) fn sample() -> NetworkDocument {
         },
         roots: vec![Der::new([4])],
         hub_certificate: Der::new([5]),
+        hub_issuer: None,
         suite: Suite::P256,
     }
 }
@@ -157,6 +162,7 @@ mod tests {
     fn a_document_reads_back_with_times_a_person_can_read() {
         let json = serde_json::to_string(&sample()).unwrap();
         assert!(json.contains("\"issued_at\":\"1970-01-01T00:16:40.000Z\""), "{json}");
+        assert!(!json.contains("hub_issuer"), "what was signed before there was one stays as it is: {json}");
         assert_eq!(serde_json::from_str::<NetworkDocument>(&json).unwrap(), sample());
     }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use prometheus::IntGaugeVec;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use wickr_base::{Clock, Domain, SpiffeId};
+use wickr_pki::KeyMaterial;
 use wickr_telemetry::{Metrics, MetricsError, Unit};
 
 use crate::accept::{Meters, Port, accept};
@@ -17,10 +19,10 @@ use crate::limits::{RequestMeters, guard};
 use crate::ports::listen;
 use crate::reload::Poll;
 use crate::shown::Shown;
-use crate::sides::{admin_side, client_side, public_side, workload_paths};
+use crate::sides::{admin_side, client_side, key_material, public_side, workload_paths};
 use crate::{
-    Background, Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, Limits, Listen,
-    Reloading, Shutdown, StatusFn, WorkloadFiles, admin, plain,
+    Background, Config, DocumentError, DocumentHolder, FilesError, Gate, Gates, Grant, KeyFiles, Limits,
+    Listen, Reloading, Shutdown, StatusFn, WorkloadFiles, admin, plain,
 };
 
 /// How often files are looked at, at most 10 s after a change.
@@ -48,6 +50,7 @@ pub struct Service {
     public_tls: bool,
     admin: Arc<Reloading<ServerConfig>>,
     polled: Vec<Arc<dyn Poll>>,
+    expires: IntGaugeVec,
     connections: Meters,
     requests: RequestMeters,
     public_limits: Limits,
@@ -184,6 +187,7 @@ impl Service {
             public_tls: true,
             admin,
             polled,
+            expires,
             public_limits: Limits::PUBLIC,
             admin_limits: Limits::ADMIN,
             look_every: LOOK_EVERY,
@@ -255,6 +259,23 @@ impl Service {
         )?;
         self.polled.push(client.clone());
         Ok(client)
+    }
+
+    /// A key of the service's own with its certificate, read again when its files change.
+    pub fn key(
+        &mut self,
+        name: &'static str,
+        files: &KeyFiles,
+    ) -> Result<Arc<Reloading<KeyMaterial>>, ServiceError> {
+        let key = Reloading::load(
+            name,
+            vec![files.certificate.clone(), files.key.clone()],
+            self.gates.gate(name),
+            Some(self.expires.with_label_values(&[name])),
+            key_material,
+        )?;
+        self.polled.push(key.clone());
+        Ok(key)
     }
 
     /// Opens the three ports.

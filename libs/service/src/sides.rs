@@ -8,7 +8,7 @@ use wickr_base::{Clock, SpiffeId, UnixMillis};
 use wickr_pki::tls::{
     ALPN_H2, ALPN_HTTP1, Identity, ServerTrust, WorkloadTrust, client_config, server_config,
 };
-use wickr_pki::{PkiError, certificates_from_pem, describe};
+use wickr_pki::{KeyMaterial, PkiError, certificates_from_pem, describe};
 
 use crate::WorkloadFiles;
 
@@ -46,6 +46,16 @@ pub(crate) fn client_side(
     let (identity, not_after) = identity(contents)?;
     let server = ServerTrust::Workload(trust(contents, allowed)?);
     Ok((Arc::new(client_config(Some(&identity), server, &[ALPN_H2, ALPN_HTTP1], clock)?), not_after))
+}
+
+/// A key that signs by itself, in no TLS: the first file is its certificate, the second the key.
+pub(crate) fn key_material(contents: &[Vec<u8>]) -> Side<KeyMaterial> {
+    let [certificate, key, ..] = contents else {
+        return Err(PkiError::Pem("certificate and key are needed".to_owned()));
+    };
+    let material = KeyMaterial::from_pem(certificate, key)?;
+    let not_after = describe(&material.certificate)?.not_after;
+    Ok((Arc::new(material), not_after))
 }
 
 /// The first file is the certificate, the second the key.

@@ -41,6 +41,8 @@ pub struct TestNetwork {
     pub document_signer: KeyMaterial,
     /// The external sender of every room.
     pub hub: KeyMaterial,
+    /// The device issuer that signed its certificate.
+    pub hub_issuer: CertificateDer<'static>,
 }
 
 /// A device with its key and certificate.
@@ -71,7 +73,18 @@ impl TestNetwork {
         let uri =
             MemberUri::Service { domain: domain.clone(), service: "hub".to_owned(), replica: "0".to_owned() };
         let hub = issue_member_service(&device_issuer, &uri, &rng, now).unwrap();
-        Self { domain, clock, root, workload_issuer, device_issuer, document_issuer, document_signer, hub }
+        let hub_issuer = device_issuer.certificate.clone();
+        Self {
+            domain,
+            clock,
+            root,
+            workload_issuer,
+            device_issuer,
+            document_issuer,
+            document_signer,
+            hub,
+            hub_issuer,
+        }
     }
 
     /// The pin of the root.
@@ -98,6 +111,8 @@ impl TestNetwork {
             },
             roots: vec![der(&self.root)],
             hub_certificate: der(&self.hub),
+            hub_issuer: (self.hub_issuer != self.device_issuer.certificate)
+                .then(|| Der::new(self.hub_issuer.to_vec())),
             suite: Suite::P256,
         }
     }

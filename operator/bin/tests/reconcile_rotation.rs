@@ -41,7 +41,7 @@ fn announced(cluster: &FakeCluster, now: UnixMillis, first: &CertificateDer<'_>)
     let leafs = ["hq-tls-relay", "hq-tls-sso", "hq-operator-client", "hq-public-tls"];
     let done = document.signer == key[0]
         && key[0] != *first
-        && (anchors.workload.len(), anchors.document.len()) == (2, 2)
+        && (anchors.workload.len(), anchors.document.len(), anchors.device.len()) == (2, 2, 2)
         && leafs.iter().all(|leaf| pem(cluster, leaf, "ca.crt").len() == 2);
     done.then_some(())
 }
@@ -62,7 +62,8 @@ async fn rotation(gone_at: u64) -> u64 {
     let now = START.plus(Duration::from_hours(1));
     let day = now.to_string();
     cluster.edit("wickrnetworks", "hq", "hq", "somebody", |it| {
-        let after = json!({"documentKey": day, "workloadIssuer": day, "documentIssuer": day});
+        let after =
+            json!({"documentKey": day, "workloadIssuer": day, "documentIssuer": day, "deviceIssuer": day});
         it["spec"]["keys"] = json!({"overlap": "15s", "rotateAfter": after});
     });
     cluster.take_writes();
@@ -80,7 +81,7 @@ async fn rotation(gone_at: u64) -> u64 {
     // Nobody signs with a successor yet, and each was made once.
     assert_eq!(issuers.map(data), before, "{what}");
     let writes = bench.writes();
-    for next in ["hq-workload-issuer-next", "hq-document-issuer-next"] {
+    for next in ["hq-workload-issuer-next", "hq-document-issuer-next", "hq-device-issuer-next"] {
         let made = writes.iter().filter(|write| **write == format!("create Secret hq/{next}")).count();
         assert_eq!(made, 1, "{what}: {writes:#?}");
         let (next, present) =

@@ -44,6 +44,9 @@ pub struct SsoAnswer {
     /// Its volume.
     #[serde(default)]
     pub disk: Option<Disk>,
+    /// The key of the issuer that signs for devices there, as in `CertificatesAnswer`.
+    #[serde(default)]
+    pub device_issuer: Option<String>,
     /// The certificates in use there.
     #[serde(default)]
     pub certificates: CertificatesAnswer,

@@ -78,12 +78,19 @@ impl Core {
         Ok(left.saturating_sub(TOKEN_MARGIN))
     }
 
-    /// Renews the certificate when its time has come; the rooms follow with commits. True when it did.
-    pub(super) async fn renew_certificate(&self) -> Result<bool, Error> {
+    /// Whether this device's certificate is from an issuer that is trusted still.
+    pub(super) fn is_certified(&self) -> bool {
+        let standing = self.standing.read();
+        standing.believed.certifies(standing.engine.identity().certificate())
+    }
+
+    /// Renews the certificate when its time has come, or its issuer has gone; the rooms follow with commits.
+    pub(super) async fn renew_certificate(&self) -> Result<(), Error> {
         let standing = self.standing.read().clone();
         let not_after = standing.engine.identity().not_after();
-        if self.relay_now() < renewal_due(not_after, standing.account.device.as_bytes()) {
-            return Ok(false);
+        let due = renewal_due(not_after, standing.account.device.as_bytes());
+        if self.relay_now() < due && self.is_certified() {
+            return Ok(());
         }
         let mut account = standing.account;
         account.certificate = standing.sso.certificate(account.device).await?;
@@ -94,7 +101,7 @@ impl Core {
         }
         self.store.save_account(&account)?;
         *self.standing.write() = renewed;
-        Ok(true)
+        Ok(())
     }
 
     /// The network document, fetched again when it has expired or `anew` says so.

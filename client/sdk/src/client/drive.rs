@@ -94,6 +94,10 @@ async fn session(core: &Arc<Core>, was_online: &mut bool) -> Result<std::convert
     if challenge.document > core.believed().document().number {
         core.renew_document(FetchAnew::OlderThan(challenge.document)).await?;
     }
+    // The relay takes no certificate whose issuer has gone while this device was away.
+    if !core.is_certified() {
+        core.renew_certificate().await?;
+    }
     core.authenticate(&link, &challenge).await?;
     // Before anybody can be told that this device is here, there is something to add it with.
     core.publish_key_packages(&link).await?;

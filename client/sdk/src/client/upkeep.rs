@@ -18,11 +18,8 @@ use crate::store::Membership;
 impl Core {
     /// One round; what fails is said and tried in the next one, because none of it stops messages.
     pub(super) async fn look_after(self: &Arc<Self>, link: &Link) {
-        let outcome = self.renew_certificate().await;
-        if matches!(outcome, Ok(true)) {
-            self.plan_renewals();
-        }
-        self.say("renewing the certificate", outcome.map(drop));
+        self.say("renewing the certificate", self.renew_certificate().await);
+        self.say("bringing the certificate into rooms", self.plan_renewals());
         self.say("publishing key packages", self.publish_key_packages(link).await);
         self.say("bringing own devices into rooms", self.bring_own_devices(link).await);
         self.say("looking handles up", self.learn_handles().await);
@@ -134,13 +131,18 @@ impl Core {
         Ok(self.store.save_known_devices(&known)?)
     }
 
-    /// After a renewal each room gets the new certificate by a commit with a path.
-    fn plan_renewals(&self) {
-        for room in self.store.rooms().unwrap_or_default() {
-            if room.membership == Membership::Member {
+    /// Each room that has an earlier certificate of this device gets the present one by a commit with a path. Looked up
+    /// each time: between a renewal and those commits the program may have ended.
+    fn plan_renewals(&self) -> Result<(), Error> {
+        let engine = self.engine();
+        let own = engine.identity();
+        for room in self.store.rooms()?.into_iter().filter(|room| room.membership == Membership::Member) {
+            let Some(group) = self.open(&room)? else { continue };
+            if group.roster().any(|member| member.uri == *own.uri() && member.not_after < own.not_after()) {
                 self.plan(&room.id, Task::Path);
             }
         }
+        Ok(())
     }
 
     /// A change that need not be waited for.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use wickr_base::Domain;
 use wickr_e2ee::{DeviceIssuers, Network, Suite};
+use wickr_pki::check_member_chain;
 use wickr_pki::tls::ServerTrust;
 use wickr_pki::trust::TrustedDocument;
 use wickr_policy::{Der, NetworkDocument, ServiceUrl};
@@ -49,6 +50,12 @@ impl Believed {
     /// For TLS: the anchors that the document names, and no others.
     pub(crate) fn trust(&self) -> ServerTrust {
         ServerTrust::Hostname(ders(self.trusted.document.anchors.for_public_tls()))
+    }
+
+    /// Whether a device issuer that the document names has signed that device's certificate; its dates play no part.
+    pub(crate) fn certifies(&self, certificate: &[u8]) -> bool {
+        let document = &self.trusted.document;
+        check_member_chain(certificate, &ders(&document.anchors.device), &document.domain).is_ok()
     }
 
     /// What the MLS engine has to know.

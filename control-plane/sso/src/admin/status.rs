@@ -1,4 +1,5 @@
-//! sso's own part of `GET /status`: the provider, the test certificate, how many people and devices, the volume.
+//! sso's own part of `GET /status`: the provider, the test certificate, which key signs for devices, how many people and
+//! devices, the volume.
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(crate) async fn status(sso: Arc<Sso>) -> Map<String, Value> {
     status.insert("store".to_owned(), look(&store));
     status.insert("provider".to_owned(), provider(sso.active().as_deref(), previous));
     status.insert("certificate".to_owned(), look(&sso.certificate.lock()));
+    let issuer = wickr_pki::root_pin(&sso.devices.anchor()).ok().map(|key| key.to_string());
+    status.insert("device_issuer".to_owned(), json!(issuer));
     status.insert("users".to_owned(), users);
     status.insert("devices".to_owned(), devices);
     let disk = sso.directory.disk().ok();

@@ -71,7 +71,7 @@ pub(super) async fn renew(
 impl Sso {
     async fn renew_certificate(&self, device: Device) -> Result<CertificateAnswer, CertificateError> {
         let now = self.clock.now();
-        if !device.life.due(now) {
+        if !self.renewable(&device, now) {
             return Ok(answer(&device, false));
         }
         let mut work = self.directory.begin().await?;
@@ -79,7 +79,7 @@ impl Sso {
         if device.revoked_at.is_some() {
             return Err(CertificateError::Revoked);
         }
-        if !device.life.due(now) {
+        if !self.renewable(&device, now) {
             return Ok(answer(&device, false));
         }
         let whose = (device.user, device.id);
@@ -89,6 +89,11 @@ impl Sso {
         work.commit().await?;
         self.metrics.certificate(true);
         Ok(answer(&device, true))
+    }
+
+    /// From its day on; at any time, once another issuer signs than the one that has signed it.
+    fn renewable(&self, device: &Device, now: UnixMillis) -> bool {
+        device.life.due(now) || self.devices.is_of_another(&device.certificate)
     }
 }
 
@@ -108,6 +113,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use wickr_base::Clock as _;
+    use wickr_pki::session::check_session_token;
     use wickr_pki::{check_device, parse_leaf};
 
     use super::PATH;
@@ -149,6 +155,31 @@ mod tests {
         assert!(refused.text_of("detail").contains("renew"));
         assert_eq!(world.renew(&phone, PATH).await.json["renewed"], true);
         assert_eq!(world.renew(&phone, "/v1/session").await.status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn once_another_issuer_signs_a_device_gets_its_certificate_and_tokens_from_that_one() {
+        let world = World::new().await;
+        let mut phone = world.phone_of("alice").await;
+        let next = [world.follow_issuer()];
+        let (domain, now) = (&world.sso.domain, world.clock.now());
+        assert_eq!(
+            world.signed(&phone, "GET", "/v1/devices").await.status,
+            StatusCode::OK,
+            "its token holds"
+        );
+        let renewed = world.renew(&phone, PATH).await;
+        assert_eq!(renewed.json["renewed"], true);
+        let der = STANDARD.decode(renewed.text_of("certificate")).unwrap();
+        check_device(&der, &next, domain, now).unwrap();
+        assert_eq!(world.renew(&phone, PATH).await.json["renewed"], false, "once");
+        phone.token = world.renew(&phone, "/v1/session").await.text_of("session_token");
+        check_session_token(&phone.token, &next, domain, now).unwrap();
+        assert_eq!(world.signed(&phone, "GET", "/v1/devices").await.status, StatusCode::OK);
+        world.sso.round().await;
+        let status = crate::admin::status(std::sync::Arc::clone(&world.sso)).await;
+        assert_eq!(status["device_issuer"], wickr_pki::root_pin(&next[0]).unwrap().to_string());
+        assert_eq!(status["certificate"]["ok"], true);
     }
 
     #[tokio::test]

@@ -16,9 +16,10 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 use wickr_base::{Clock, ManualClock, Rng, Secret, SystemClock, SystemRng};
 use wickr_pki::dpop::{Request as ProofRequest, make_proof};
-use wickr_pki::{KeyMaterial, SigningKey};
-use wickr_service::Peer;
+use wickr_pki::{CertificateDer, KeyMaterial, Purpose, SigningKey, new_issuer};
+use wickr_policy::Der;
 use wickr_service::testing::TestNetwork;
+use wickr_service::{HeldDocument, Peer};
 use wickr_store::directory::Directory;
 use wickr_store_sql::SqliteDirectory;
 use wickr_telemetry::Metrics;
@@ -41,6 +42,8 @@ pub(crate) struct World {
     pub(crate) metrics: Metrics,
     store: Arc<Fillable>,
     network: TestNetwork,
+    issuer: watch::Sender<Arc<KeyMaterial>>,
+    documents: watch::Sender<Option<Arc<HeldDocument>>>,
     public: Router,
     admin: Router,
     data: TempDir,
@@ -110,9 +113,8 @@ impl World {
         let directory = SqliteDirectory::open(data.path(), &SystemRng).await.unwrap();
         let store = Arc::new(Fillable { directory, full: AtomicBool::new(false) });
         let issuer = &network.device_issuer;
-        let device_issuer =
-            Arc::new(KeyMaterial::new(issuer.certificate.clone(), issuer.key.clone()).unwrap());
-        let held = held_document(&network);
+        let issuer = watch::Sender::new(Arc::new(issuer.clone()));
+        let documents = watch::Sender::new(Some(Arc::new(held_document(&network, &[]))));
         let sso = Sso::new(Parts {
             domain: network.domain.clone(),
             public_url: PUBLIC.parse().unwrap(),
@@ -121,16 +123,27 @@ impl World {
             rng,
             directory: Arc::clone(&store) as Arc<dyn Directory>,
             sealer: Sealer::new(&Secret::new(vec![7; 32])).unwrap(),
-            device_issuer,
+            device_issuer: issuer.subscribe(),
             metrics: SsoMetrics::declare(&metrics).unwrap(),
-            documents: watch::channel(Some(Arc::new(held))).1,
+            documents: documents.subscribe(),
             door_limits: DoorLimits { time: PATIENCE, ..DoorLimits::default() },
         })
         .await
         .unwrap();
         let sso = Arc::new(sso);
         let (public, admin) = (public::routes(Arc::clone(&sso)), admin::routes(Arc::clone(&sso)));
-        Self { clock, sso, idp, metrics, store, network, public, admin, data }
+        Self { clock, sso, idp, metrics, store, network, issuer, documents, public, admin, data }
+    }
+
+    /// Another device issuer signs from now on; the document names both.
+    pub(crate) fn follow_issuer(&self) -> CertificateDer<'static> {
+        let (network, now) = (&self.network, self.clock.now());
+        let next = new_issuer(&network.root, &network.domain, Purpose::Device, &SystemRng, now).unwrap();
+        let certificate = next.certificate.clone();
+        let held = held_document(network, std::slice::from_ref(&certificate));
+        self.documents.send_replace(Some(Arc::new(held)));
+        self.issuer.send_replace(Arc::new(next));
+        certificate
     }
 
     /// Whether the volume takes no more.
@@ -282,9 +295,11 @@ fn request(method: &str, path: &str, body: Option<Value>, headers: &[(&str, &str
     }
 }
 
-fn held_document(network: &TestNetwork) -> wickr_service::HeldDocument {
-    let document = network.document(1, "wss://chat.hq.example:30443", PUBLIC);
-    wickr_service::HeldDocument {
+/// The document that names these device issuers beside the network's.
+fn held_document(network: &TestNetwork, further: &[CertificateDer<'_>]) -> HeldDocument {
+    let mut document = network.document(1, "wss://chat.hq.example:30443", PUBLIC);
+    document.anchors.device.extend(further.iter().map(|issuer| Der::new(issuer.to_vec())));
+    HeldDocument {
         body: network.sign(&document),
         roots: vec![network.pin()],
         device_anchors: wickr_pki::anchors(&document.anchors.device),

@@ -89,6 +89,8 @@ pub(super) fn payload(
         PublicTlsSource::Managed => Vec::new(),
         PublicTlsSource::Given { anchors, .. } => anchors.clone(),
     };
+    let device = seen.issuers(Purpose::Device)?;
+    let hub = seen.certificate(KeySlot::ExternalSender)?;
     Some(NetworkDocument {
         version: NetworkDocument::VERSION,
         domain: network.domain.clone(),
@@ -98,12 +100,13 @@ pub(super) fn payload(
         urls: Urls { relay: network.exposure.relay.clone(), sso: network.exposure.sso.clone() },
         anchors: Anchors {
             workload: seen.issuers(Purpose::Workload)?,
-            device: seen.issuers(Purpose::Device)?,
+            device: device.clone(),
             document: seen.issuers(Purpose::Document)?,
             public_tls,
         },
         roots: vec![der(KeySlot::Root)?],
-        hub_certificate: der(KeySlot::ExternalSender)?,
+        hub_certificate: hub.der.clone(),
+        hub_issuer: hub.trusts.first().filter(|issuer| !device.contains(issuer)).cloned(),
         suite: network.suite,
     })
 }
@@ -113,7 +116,7 @@ pub(super) fn to_sign(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMilli
     // Signed by anything else it would not be taken by anybody, this operator included, and be signed again for ever.
     let hold = [KeySlot::Root, KeySlot::DocumentIssuer, KeySlot::DocumentKey]
         .map(|slot| seen.certificate(slot).filter(|key| key.not_before <= now && now < key.not_after));
-    if hold.contains(&None) {
+    if hold.contains(&None) || !seen.has_hub_of_ours(&network.domain) {
         return None;
     }
     let payload = payload(network, seen, now)?;

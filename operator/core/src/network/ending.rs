@@ -134,13 +134,13 @@ mod tests {
         // Slot, days it lives, the last day of silence, the first day of warning, the warning.
         let table = [
             (KeySlot::Root, 3650, 3469, 3470, "KeyEnding"),
-            (KeySlot::DeviceIssuer, 1825, 1644, 1645, "KeyEnding"),
             (KeySlot::ExternalSender, 1825, 1644, 1645, "KeyEnding"),
             // One that lives shorter than the notice is not told of from its first day on.
             (KeySlot::Root, 90, 59, 60, "KeyEnding"),
             // Renewed by itself: on day 20 of 30, and on day 1217 of 1825.
             (KeySlot::WorkloadIssuer, 1825, 1520, 1521, "RenewalMissed"),
             (KeySlot::DocumentIssuer, 1825, 1520, 1521, "RenewalMissed"),
+            (KeySlot::DeviceIssuer, 1825, 1520, 1521, "RenewalMissed"),
             (KeySlot::DocumentKey, 1825, 1520, 1521, "RenewalMissed"),
             (KeySlot::OperatorClient, 30, 24, 25, "RenewalMissed"),
             (KeySlot::Tls(Role::Relay), 30, 24, 25, "RenewalMissed"),

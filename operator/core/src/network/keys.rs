@@ -121,7 +121,8 @@ impl KeySlot {
     ];
 
     /// Those that are there only while an issuer is being replaced (`rotation`).
-    pub const NEXT: [Self; 2] = [Self::Next(Purpose::Workload), Self::Next(Purpose::Document)];
+    pub const NEXT: [Self; 3] =
+        [Self::Next(Purpose::Workload), Self::Next(Purpose::Document), Self::Next(Purpose::Device)];
 
     /// The issuer for a purpose.
     pub fn issuer(purpose: Purpose) -> Self {

@@ -6,6 +6,9 @@
 //! 2. *Replacing*: the successor has taken the present one's Secret and signs; what its predecessor signed is made anew.
 //!    The predecessor's certificate stands beside it, its key is gone.
 //! 3. *Retiring*: nothing that the predecessor signed is in use; when the overlap is over, nobody trusts it any more.
+//!
+//! What a device issuer has signed is not the operator's to make anew: devices renew their certificates by themselves,
+//! and rooms hold them longer still. So its overlap is in months (`deviceOverlap`).
 
 use std::time::Duration;
 
@@ -19,7 +22,7 @@ use super::{CertificateSeen, KeySlot, NetworkSeen, ValidNetwork};
 use crate::{CertificatesAnswer, Role};
 
 /// Issuers that can be replaced.
-pub(super) const ROTATING: [Purpose; 2] = [Purpose::Workload, Purpose::Document];
+pub(super) const ROTATING: [Purpose; 3] = [Purpose::Workload, Purpose::Document, Purpose::Device];
 
 /// How long a connected client may take to learn of a document that its relay has.
 const CLIENTS_LEARN: Duration = Duration::from_secs(15);
@@ -135,7 +138,9 @@ fn before_it_goes(
 ) -> Vec<Wait> {
     let mut waits = Vec::new();
     let slot = KeySlot::issuer(purpose);
-    for leaf in KeySlot::ALL.into_iter().filter(|leaf| leaf.signer() == Some(slot)) {
+    // The hub's certificate stays in all rooms, whoever has signed it.
+    let is_made_anew = |leaf: &KeySlot| leaf.signer() == Some(slot) && !leaf.is_durable();
+    for leaf in KeySlot::ALL.into_iter().filter(is_made_anew) {
         let Some(wanted) = keys::key(network, leaf) else { continue };
         if seen.certificate(leaf).and_then(|leaf| leaf.issuer) != Some(present.fingerprint) {
             waits.push(wait(format!("Secret {} is not signed by it yet", wanted.name)));
@@ -157,11 +162,25 @@ fn before_it_goes(
             }
             Some(_) | None => waits.push(wait("the network document is not signed anew yet".to_owned())),
         },
-        Purpose::Device => {}
+        Purpose::Device => {
+            let key = RootPin(present.fingerprint).to_string();
+            let pod = network.names.pod(Role::Sso);
+            match seen.sso.get(&pod).and_then(|poll| poll.answer()) {
+                None => waits.push(wait(format!("{pod} does not answer"))),
+                Some(answer) if answer.device_issuer.as_ref() != Some(&key) => {
+                    waits.push(wait(format!("{pod} does not sign for devices with it yet")));
+                }
+                Some(_) => {}
+            }
+        }
     }
     // Without the day on which it signed first, nothing tells of the overlap but the predecessor's own end.
     let since = seen.keys.get(&slot).and_then(|key| key.rotated_at);
-    waits.extend(until(since.map_or(present.not_after, |since| since.plus(network.keys.overlap)), now));
+    let overlap = match purpose {
+        Purpose::Workload | Purpose::Document => network.keys.overlap,
+        Purpose::Device => network.keys.device_overlap,
+    };
+    waits.extend(until(since.map_or(present.not_after, |since| since.plus(overlap)), now));
     waits
 }
 

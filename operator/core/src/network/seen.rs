@@ -6,7 +6,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use serde_json::Value;
 use wickr_base::{Domain, UnixMillis};
 use wickr_pki::trust::{DocumentBody, read_document_whenever};
-use wickr_pki::{Purpose, certificates_from_pem, check_issuer, describe, fingerprint_spki};
+use wickr_pki::{
+    Purpose, anchors, certificates_from_pem, check_issuer, check_member_chain, describe, fingerprint_spki,
+};
 use wickr_policy::{Der, NetworkDocument, RootPin};
 
 use super::KeySlot;
@@ -141,6 +143,21 @@ impl NetworkSeen {
 }
 
 impl NetworkSeen {
+    /// Whether the hub's certificate is from a device issuer of our root, the present one or an earlier: it stays in all
+    /// rooms when another has taken that one's place, which stands beside it.
+    pub(super) fn has_hub_of_ours(&self, domain: &Domain) -> bool {
+        let (Some(hub), Some(root)) =
+            (self.certificate(KeySlot::ExternalSender), self.certificate(KeySlot::Root))
+        else {
+            return false;
+        };
+        hub.trusts.first().is_some_and(|issuer| {
+            let anchor = anchors(std::slice::from_ref(issuer));
+            check_issuer(issuer.as_bytes(), &[root.der.as_bytes()], domain, Purpose::Device).is_ok()
+                && check_member_chain(hub.der.as_bytes(), &anchor, domain).is_ok()
+        })
+    }
+
     /// Whether a certificate lives as long as its issuer: another one would not live longer.
     pub(super) fn ends_with_its_issuer(&self, slot: KeySlot) -> bool {
         let end = |slot| self.certificate(slot).map(|certificate| certificate.not_after);

@@ -134,8 +134,12 @@ pub struct ValidKeys {
     pub workload_issuer: Option<UnixMillis>,
     /// The same for the document issuer.
     pub document_issuer: Option<UnixMillis>,
+    /// The same for the device issuer.
+    pub device_issuer: Option<UnixMillis>,
     /// How long an issuer and its successor are trusted side by side, before and after the change.
     pub overlap: Duration,
+    /// How long a device issuer is trusted once its successor signs.
+    pub device_overlap: Duration,
 }
 
 impl ValidKeys {
@@ -146,11 +150,8 @@ impl ValidKeys {
             KeySlot::DocumentKey => self.document_key,
             KeySlot::WorkloadIssuer => self.workload_issuer,
             KeySlot::DocumentIssuer => self.document_issuer,
-            KeySlot::Root
-            | KeySlot::DeviceIssuer
-            | KeySlot::ExternalSender
-            | KeySlot::SsoSeal
-            | KeySlot::Next(_) => None,
+            KeySlot::DeviceIssuer => self.device_issuer,
+            KeySlot::Root | KeySlot::ExternalSender | KeySlot::SsoSeal | KeySlot::Next(_) => None,
         }
     }
 }

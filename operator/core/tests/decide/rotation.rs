@@ -35,6 +35,10 @@ pub(crate) fn document_issuer(after: &mut RotateAfter, day: UnixMillis) {
     after.document_issuer = Some(time(day));
 }
 
+pub(crate) fn device_issuer(after: &mut RotateAfter, day: UnixMillis) {
+    after.device_issuer = Some(time(day));
+}
+
 fn phase(world: &mut World, key: &str) -> (KeyPhase, String) {
     let status = world.report(None);
     let entry = status.keys.iter().find(|entry| entry.key == key).expect("it is told of");
@@ -135,6 +139,60 @@ fn a_document_issuer_takes_the_document_key_along() {
 }
 
 #[test]
+fn a_device_issuer_is_trusted_for_months_after_its_successor_signs_and_the_hub_stays() {
+    let mut world = up();
+    let before = world.seen();
+    let hub = world.seen().document.unwrap().document.hub_certificate;
+    ask(&mut world, device_issuer);
+    world.settle();
+    world.run();
+    let (told, waits) = phase(&mut world, "deviceIssuer");
+    assert_eq!(told, Announcing);
+    assert!(waits.starts_with("the overlap lasts until"), "{waits}");
+    assert_eq!(world.seen().document.unwrap().document.anchors.device.len(), 2);
+    let signs = world.sso_answer().device_issuer.clone();
+    world.wait(MINUTE);
+    world.sso_answer().device_issuer = signs;
+    world.settle();
+    let (told, waits) = phase(&mut world, "deviceIssuer");
+    assert_eq!(told, Replacing);
+    assert_eq!(waits.split(", ").next(), Some("hq-sso-0 does not sign for devices with it yet"), "{waits}");
+    world.run();
+    assert_eq!(phase(&mut world, "deviceIssuer").0, Retiring);
+    // For months, in which nothing is the matter.
+    world.wait(209 * 24 * 3600);
+    world.settle();
+    assert_eq!(phase(&mut world, "deviceIssuer").0, Retiring);
+    assert!(world.plan().holds.is_empty(), "{:?}", world.plan().holds);
+    assert_eq!(world.seen().document.unwrap().document.hub_issuer, None);
+    world.wait(2 * 24 * 3600);
+    world.settle();
+    assert_eq!(phase(&mut world, "deviceIssuer"), (Steady, String::new()));
+    let document = world.seen().document.unwrap().document;
+    let issuer = before.certificate(KeySlot::DeviceIssuer).unwrap().der.clone();
+    assert_eq!((document.anchors.device.len(), document.anchors.device.contains(&issuer)), (1, false));
+    assert_eq!((document.hub_certificate, document.hub_issuer), (hub, Some(issuer)));
+    world.run();
+    assert_eq!(plan_text(&world.plan()), "nothing to do\n");
+}
+
+#[test]
+fn a_hub_of_another_backup_is_told_of_whoever_it_says_has_signed_it() {
+    let mut world = up();
+    let other = wickr_operator_testkit::keys::Issuers::new("hq.example", START.plus(Duration::from_secs(1)));
+    let theirs = wickr_operator_testkit::keys::data(&other.hub(), &other.device);
+    let ours = wickr_operator_testkit::keys::data(&other.hub(), &world.issuers.device);
+    for strange in [theirs, ours] {
+        world.meddle("Secret", "hq-external-sender", |hub| {
+            for (name, bytes) in &strange {
+                hub["data"][name] = json!(k8s_openapi::ByteString(bytes.clone()));
+            }
+        });
+        assert_eq!(holds(&world.plan()), [HoldReason::KeyMismatch], "{}", plan_text(&world.plan()));
+    }
+}
+
+#[test]
 fn issuers_are_replaced_by_themselves_when_a_third_of_their_life_is_left() {
     let mut world = World::up();
     // As its passes would have done: nothing ends in between.
@@ -212,5 +270,17 @@ fn an_overlap_too_short_for_clients_is_refused() {
         let refs = world.refs.clone();
         let refused = wickr_operator_core::network::validate(&world.network, &refs, START).unwrap_err();
         assert_eq!(refused.first().unwrap().path, "spec.keys.overlap", "{}", json!(refused.to_string()));
+    }
+    for overlap in ["14s", "8761h", "a year"] {
+        let mut world = World::new();
+        overlap.clone_into(&mut world.network.spec.keys.device_overlap);
+        let refs = world.refs.clone();
+        let refused = wickr_operator_core::network::validate(&world.network, &refs, START).unwrap_err();
+        assert_eq!(
+            refused.first().unwrap().path,
+            "spec.keys.deviceOverlap",
+            "{}",
+            json!(refused.to_string())
+        );
     }
 }

@@ -8,10 +8,14 @@ use wickr_operator_api::v1alpha1::KeyPhase;
 use wickr_operator_core::network::{CertificateSeen, KeySlot, plan_text};
 use wickr_operator_core::{Poll, Role};
 use wickr_pki::{Purpose, fingerprint_spki};
-use wickr_policy::{Der, NetworkDocument};
+use wickr_policy::{Anchors, Der, NetworkDocument};
 
-use crate::rotation::{ask, document_issuer, up, workload_issuer};
+use crate::rotation::{ask, device_issuer, document_issuer, up, workload_issuer};
 use crate::world::World;
+
+/// All that is replaced here.
+const SLOTS: [KeySlot; 4] =
+    [KeySlot::WorkloadIssuer, KeySlot::DocumentIssuer, KeySlot::DeviceIssuer, KeySlot::DocumentKey];
 
 /// Nodes hand files to pods late, answers are old, clients learn late.
 struct Slow {
@@ -22,8 +26,10 @@ struct Slow {
     public: BTreeMap<Role, CertificateSeen>,
     /// Every document that was signed.
     documents: BTreeMap<u64, NetworkDocument>,
-    /// Issuers of public certificates that a connected client trusts.
-    client: Vec<Der>,
+    /// Whom a connected client trusts.
+    client: Anchors,
+    /// The key of the issuer that sso has loaded.
+    device_issuer: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +68,8 @@ impl Slow {
             workload: BTreeMap::new(),
             public: BTreeMap::new(),
             documents: BTreeMap::new(),
-            client: Vec::new(),
+            client: Anchors::default(),
+            device_issuer: None,
         };
         slow.remember();
         for role in Role::ALL {
@@ -72,6 +79,8 @@ impl Slow {
         slow.take(Step::ClientLearns);
         ask(&mut slow.world, workload_issuer);
         ask(&mut slow.world, document_issuer);
+        ask(&mut slow.world, device_issuer);
+        "1m".clone_into(&mut slow.world.network.spec.keys.device_overlap);
         ask(&mut slow.world, |after, day| after.document_key = Some(wickr_operator_core::time(day)));
         slow
     }
@@ -91,7 +100,12 @@ impl Slow {
                 done = self.world.apply_first(&plan, most);
                 self.remember();
             }
-            Step::Mount(role) => drop(self.workload.insert(role, leaf(KeySlot::Tls(role)))),
+            Step::Mount(role) => {
+                self.workload.insert(role, leaf(KeySlot::Tls(role)));
+                if role == Role::Sso {
+                    self.device_issuer = self.world.pin(KeySlot::DeviceIssuer);
+                }
+            }
             Step::MountPublic(role) => drop(self.public.insert(role, leaf(KeySlot::PublicTls))),
             Step::Ask(role) => self.hear(role),
             Step::ClientLearns => self.client_learns(),
@@ -103,9 +117,14 @@ impl Slow {
         done
     }
 
+    fn document_of_relay(&self) -> u64 {
+        let Poll::Answered { answer, .. } = &self.world.relay else { panic!("the relay answers") };
+        answer.document
+    }
+
     fn client_learns(&mut self) {
-        let number = self.world.relay_answer().document;
-        self.client.clone_from(&self.documents[&number].anchors.workload);
+        let number = self.document_of_relay();
+        self.client.clone_from(&self.documents[&number].anchors);
     }
 
     /// The poller asks a service what it has loaded.
@@ -119,7 +138,10 @@ impl Slow {
         };
         match (role, &mut self.world.relay, &mut self.world.sso) {
             (Role::Relay, Poll::Answered { answer, .. }, _) => answer.certificates = certificates,
-            (Role::Sso, _, Poll::Answered { answer, .. }) => answer.certificates = certificates,
+            (Role::Sso, _, Poll::Answered { answer, .. }) => {
+                answer.certificates = certificates;
+                answer.device_issuer.clone_from(&self.device_issuer);
+            }
             _ => panic!("{role} answers"),
         }
     }
@@ -129,7 +151,7 @@ impl Slow {
         let seen = self.world.seen();
         let operator = seen.certificate(KeySlot::OperatorClient).expect("the operator's");
         let operator_trusts = fingerprints(&seen.issuers(Purpose::Workload).expect("issuers"));
-        let client_trusts = fingerprints(&self.client);
+        let client_trusts = fingerprints(&self.client.workload);
         for here in Role::ALL {
             let trusts = fingerprints(&self.workload[&here].trusts);
             for there in Role::ALL {
@@ -141,8 +163,17 @@ impl Slow {
             let shown = self.public[&here].issuer.unwrap();
             assert!(client_trusts.contains(&shown), "clients don't trust {here}");
         }
+        // What sso signs for devices is taken by the relay, and by members who learned of it late.
+        let relays = &self.documents[&self.document_of_relay()].anchors;
+        for anchors in [&self.client.device, &relays.device] {
+            let keys = fingerprints(anchors).into_iter().map(|key| wickr_policy::RootPin(key).to_string());
+            assert!(
+                keys.into_iter().any(|key| Some(key) == self.device_issuer),
+                "sso signs what is not taken"
+            );
+        }
         // Certificate and key belong together, in each of them.
-        for slot in [KeySlot::WorkloadIssuer, KeySlot::DocumentIssuer, KeySlot::DocumentKey] {
+        for slot in SLOTS {
             self.world.key(slot);
         }
         assert!(seen.document.is_some(), "the document holds under the root");
@@ -171,14 +202,14 @@ impl Slow {
         let status = self.world.report(None);
         assert!(status.keys.iter().all(|key| key.phase == KeyPhase::Steady), "{:?}", status.keys);
         let seen = self.world.seen();
-        for purpose in [Purpose::Workload, Purpose::Document] {
+        for purpose in Purpose::ALL {
             assert_eq!(seen.issuers(purpose).unwrap().len(), 1, "{purpose}");
             assert!(seen.certificate(KeySlot::Next(purpose)).is_none(), "{purpose}");
         }
         let known = &self.world.issuers;
-        let old = [&known.workload, &known.document, &known.document_signer()]
+        let old = [&known.workload, &known.document, &known.device, &known.document_signer()]
             .map(|key| fingerprint_spki(&key.certificate).unwrap());
-        for slot in [KeySlot::WorkloadIssuer, KeySlot::DocumentIssuer, KeySlot::DocumentKey] {
+        for slot in SLOTS {
             assert!(!old.contains(&seen.certificate(slot).unwrap().fingerprint), "{slot:?} is another one");
         }
     }

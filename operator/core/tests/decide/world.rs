@@ -164,9 +164,11 @@ impl World {
             let put = key.put(self.make(key));
             self.write(&put);
         }
+        // The driver signs by what it has seen and made, not by what it has just put in a place.
+        let gathered = self.clone();
         plan.rotate.iter().take_while(|_| may()).for_each(|put| self.write(put));
         if let Some(sign) = plan.sign.as_ref().filter(|_| may()) {
-            let key = |slot| self.key(slot);
+            let key = |slot| gathered.key(slot);
             let (issuer, root) = (key(KeySlot::DocumentIssuer), key(KeySlot::Root));
             let signer = key(KeySlot::DocumentKey);
             let body = sign_document(&sign.payload, &signer, &issuer.certificate, &root.certificate).unwrap();
@@ -230,8 +232,17 @@ impl World {
         };
         let store = Some(fine.clone());
         let certificates = self.mounted(Role::Sso);
-        let answer =
-            SsoAnswer { document, store, provider, certificate: fine, users: Some(2), disk, certificates };
+        let device_issuer = self.pin(KeySlot::DeviceIssuer);
+        let answer = SsoAnswer {
+            document,
+            store,
+            provider,
+            certificate: fine,
+            users: Some(2),
+            disk,
+            device_issuer,
+            certificates,
+        };
         self.sso = Poll::Answered { at, answer };
         self.public = Role::ALL
             .map(|role| (role, Poll::Answered { at, answer: PublicAnswer { document } }))

@@ -17,13 +17,18 @@ impl World {
     /// What a service that has just read its files says of them.
     pub(crate) fn mounted(&self, role: Role) -> CertificatesAnswer {
         let seen = self.seen();
-        let key = |slot| seen.certificate(slot).map(|leaf| RootPin(leaf.fingerprint).to_string());
+        let key = |slot| self.pin(slot);
         let trusts = seen.certificate(KeySlot::Tls(role)).map(|leaf| leaf.trusts.clone()).unwrap_or_default();
         CertificatesAnswer {
             public: key(KeySlot::PublicTls),
             workload: key(KeySlot::Tls(role)),
             trusts: trusts.iter().map(|der| root_pin(der.as_bytes()).unwrap().to_string()).collect(),
         }
+    }
+
+    /// The key in a slot, as services tell of it.
+    pub(crate) fn pin(&self, slot: KeySlot) -> Option<String> {
+        self.seen().certificate(slot).map(|leaf| RootPin(leaf.fingerprint).to_string())
     }
 
     /// Makes a key under the signer that is there; those of the first pass are known beforehand.

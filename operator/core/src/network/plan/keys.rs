@@ -187,7 +187,7 @@ fn judge(
         let message = format!("it is another root than {root}, which the data was written under");
         return Due::Hold(HoldReason::KeyMismatch, message, RESTORE);
     }
-    if let Some(why) = unfit(key, certificate, all) {
+    if let Some(why) = unfit(network, key, certificate, all) {
         return if durable {
             Due::Hold(
                 HoldReason::KeyMismatch,
@@ -205,10 +205,18 @@ fn judge(
 }
 
 /// Why a certificate is not the one that should be there.
-fn unfit(key: &KeyWanted, certificate: &CertificateSeen, all: &NetworkSeen) -> Option<String> {
+fn unfit(
+    network: &ValidNetwork,
+    key: &KeyWanted,
+    certificate: &CertificateSeen,
+    all: &NetworkSeen,
+) -> Option<String> {
     let signer = key.signed_by.and_then(|slot| all.certificate(slot));
     if let Some(signer) = signer
-        && certificate.issuer != Some(signer.fingerprint)
+        && match key.slot {
+            KeySlot::ExternalSender => !all.has_hub_of_ours(&network.domain),
+            _ => certificate.issuer != Some(signer.fingerprint),
+        }
     {
         return Some("it was signed by another issuer than the one that is there".to_owned());
     }

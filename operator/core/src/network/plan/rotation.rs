@@ -79,6 +79,12 @@ fn replace(draft: &mut Draft<'_>, purpose: Purpose) {
             let put = keep(draft, &wanted, &data, None, why);
             draft.plan.rotate.extend(put);
         }
+        // For months nothing is being done: status.keys tells of it, and no condition need.
+        Some(Stage::Retiring(waits))
+            if purpose == Purpose::Device && waits.iter().all(|wait| wait.until.is_some()) =>
+        {
+            draft.recheck_in(pause(&waits, now));
+        }
         Some(Stage::Retiring(waits)) => {
             held(draft, &wanted, "it signs now; its predecessor is trusted still", &waits);
         }
@@ -139,7 +145,12 @@ fn held(draft: &mut Draft<'_>, key: &KeyWanted, state: &str, waits: &[Wait]) {
     let message = format!("{state}; waited for: {}", whats.join(", "));
     let object = object(draft, key);
     draft.hold(HoldReason::KeyRotating, object, None, message, "nothing, it goes on by itself");
+    draft.recheck_in(pause(waits, draft.now));
+}
+
+/// Until it is worth looking again.
+fn pause(waits: &[Wait], now: UnixMillis) -> Duration {
     let soonest = waits.iter().filter_map(|wait| wait.until).min();
-    let pause = soonest.map_or(Duration::from_secs(5), |at| at.since(draft.now));
-    draft.recheck_in(pause.clamp(Duration::from_secs(1), Duration::from_mins(10)));
+    let pause = soonest.map_or(Duration::from_secs(5), |at| at.since(now));
+    pause.clamp(Duration::from_secs(1), Duration::from_mins(10))
 }

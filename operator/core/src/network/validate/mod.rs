@@ -144,28 +144,45 @@ fn sizes(spec: &api::WickrNetworkSpec, findings: &mut Vec<Finding>) -> Option<Si
 /// The shortest overlap: every connected client learns of a change within it. The longest: a month.
 const OVERLAP: RangeInclusive<Duration> = Duration::from_secs(15)..=Duration::from_hours(720);
 
+/// The longest for devices: a year.
+const DEVICE_OVERLAP: RangeInclusive<Duration> = Duration::from_secs(15)..=Duration::from_hours(8760);
+
 fn keys(spec: &api::Keys, findings: &mut Vec<Finding>) -> Option<ValidKeys> {
-    let refused = match spec.overlap.parse::<Lifetime>() {
-        Ok(overlap) if OVERLAP.contains(&overlap.get()) => {
-            // Certificates begin at whole seconds.
-            let day =
-                |day: &Option<Time>| day.as_ref().map(|day| UnixMillis::from_seconds(millis(day).seconds()));
-            let RotateAfter { certificates, document_key, workload_issuer, document_issuer } =
-                &spec.rotate_after;
-            return Some(ValidKeys {
-                certificates: day(certificates),
-                document_key: day(document_key),
-                workload_issuer: day(workload_issuer),
-                document_issuer: day(document_issuer),
-                overlap: overlap.get(),
-            });
+    let mut take = |read: Result<Duration, Finding>| read.map_err(|finding| findings.push(finding)).ok();
+    let hint = "write it like 24h, from 15s to 720h";
+    let beside = take(overlap(&spec.overlap, &OVERLAP, "spec.keys.overlap", hint));
+    let hint = "write it like 5040h, from 15s to 8760h";
+    let of_devices = take(overlap(&spec.device_overlap, &DEVICE_OVERLAP, "spec.keys.deviceOverlap", hint));
+    // Certificates begin at whole seconds.
+    let day = |day: &Option<Time>| day.as_ref().map(|day| UnixMillis::from_seconds(millis(day).seconds()));
+    let RotateAfter { certificates, document_key, workload_issuer, document_issuer, device_issuer } =
+        &spec.rotate_after;
+    Some(ValidKeys {
+        certificates: day(certificates),
+        document_key: day(document_key),
+        workload_issuer: day(workload_issuer),
+        document_issuer: day(document_issuer),
+        device_issuer: day(device_issuer),
+        overlap: beside?,
+        device_overlap: of_devices?,
+    })
+}
+
+fn overlap(
+    text: &str,
+    range: &RangeInclusive<Duration>,
+    path: &'static str,
+    hint: &'static str,
+) -> Result<Duration, Finding> {
+    let (code, message) = match text.parse::<Lifetime>() {
+        Ok(overlap) if range.contains(&overlap.get()) => return Ok(overlap.get()),
+        Ok(overlap) => {
+            let (least, most) = (Lifetime::new(*range.start()), Lifetime::new(*range.end()));
+            (FindingCode::OutOfRange, format!("{overlap} is not from {least} to {most}"))
         }
-        Ok(overlap) => (FindingCode::OutOfRange, format!("{overlap} is not from 15s to 720h")),
         Err(error) => (FindingCode::Unreadable, error.to_string()),
     };
-    let (code, message) = refused;
-    findings.push(Finding::new("spec.keys.overlap", code, message, "write it like 24h, from 15s to 720h"));
-    None
+    Err(Finding::new(path, code, message, hint))
 }
 
 fn storage(

@@ -133,6 +133,7 @@ fn sso(generation: Option<&str>, now: UnixMillis) -> SsoAnswer {
         certificate: fine,
         users: Some(0),
         disk: None,
+        device_issuer: None,
         certificates: CertificatesAnswer::default(),
     }
 }
