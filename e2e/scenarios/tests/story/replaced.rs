@@ -230,8 +230,6 @@ fn next(
 fn ready(network: &Value) -> Result<(), String> {
     match Condition::of(network, "Ready") {
         Some(ready) if ready.is_true() => Ok(()),
-        // A document that was signed this moment is on its way; whoever has the one before goes on with that.
-        Some(ready) if ready.reason == "Spreading" => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }

@@ -74,7 +74,14 @@ fn each_thing_that_ready_depends_on_makes_it_false_and_is_named() {
             },
             "False PublicUnreachable",
         ),
-        ("document behind", |w| w.relay_answer().document = 0, "False Spreading"),
+        (
+            "document behind",
+            |w| {
+                w.wait(61);
+                w.relay_answer().document = 0;
+            },
+            "False Behind",
+        ),
         (
             "volume full",
             |w| w.relay_answer().disk = Some(Disk { free: 1, total: 1 << 30 }),
@@ -97,6 +104,15 @@ fn each_thing_that_ready_depends_on_makes_it_false_and_is_named() {
         assert_eq!(ready(&mut world), *expected, "{name}");
         world.run();
     }
+}
+
+#[test]
+fn a_document_that_was_signed_just_now_is_told_and_keeps_nobody_from_sending() {
+    let mut world = World::up();
+    world.relay_answer().document = 0;
+    let status = world.report(None);
+    assert_eq!(told(&status, condition::DOCUMENT), "False Spreading");
+    assert_eq!(told(&status, condition::READY), "True Ready");
 }
 
 fn broken() -> Check {

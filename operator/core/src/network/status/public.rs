@@ -1,5 +1,7 @@
 //! PublicReady, DocumentReady and NetworkIsolation: what clients meet.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Service;
 use wickr_operator_api::v1alpha1::{NetworkPolicyMode, ServiceType, WickrNetwork};
 
@@ -8,6 +10,10 @@ use crate::condition::Fact;
 use crate::network::NetworkSeen;
 use crate::{Lookup, Names, Poll, Role};
 
+/// Reason of a document that was signed just now. Who has the one before serves by that, which is as good.
+pub(super) const SPREADING: &str = "Spreading";
+/// A service without the document by then has a trouble.
+const SPREADS_WITHIN: Duration = Duration::from_mins(1);
 /// As many as status holds.
 const MOST_ADDRESSES: usize = 16;
 
@@ -88,7 +94,13 @@ pub(super) fn document(pass: &Pass<'_>) -> Fact {
     if has == of {
         return Fact::yes("Everywhere", message);
     }
-    Fact::no("Spreading", format!("{message}. Next: nothing; it is sent until it has arrived."))
+    if kept.document.issued_at.plus(SPREADS_WITHIN) >= pass.now {
+        return Fact::no(SPREADING, format!("{message}. Next: nothing; it is on its way."));
+    }
+    Fact::no(
+        "Behind",
+        format!("{message}. Next: see conditions RelayReady and SsoReady; it is sent until it arrives."),
+    )
 }
 
 /// On how many replicas, and listeners behind them, the document is in force; and on how many it should be.

@@ -1,6 +1,6 @@
 //! Ready: a client can sign in and deliver a message now. Every part of it is fresh, or Ready is False and names it.
 
-use super::{Outcome, condition, storage};
+use super::{Outcome, condition, public, storage};
 use crate::condition::{Fact, Truth};
 
 /// What Ready is made of, in the order in which the first that fails is told: causes before what they cause, and so
@@ -39,8 +39,13 @@ pub(super) fn ready(outcome: &Outcome<'_>, facts: &[(&'static str, Fact)]) -> Fa
     }
 }
 
-/// A volume that can't grow, or is nearly full, is worth telling and keeps nobody from sending.
+/// A volume that can't grow, or is nearly full, and a document that is on its way, are worth telling and keep nobody
+/// from sending.
 fn is_tolerable(part: &str, fact: &Fact) -> bool {
-    part == condition::STORAGE
-        && ["StorageCannotGrow", "StorageResizing", storage::NEARLY_FULL].contains(&fact.reason)
+    let reasons: &[&str] = match part {
+        condition::STORAGE => &["StorageCannotGrow", "StorageResizing", storage::NEARLY_FULL],
+        condition::DOCUMENT => &[public::SPREADING],
+        _ => &[],
+    };
+    reasons.contains(&fact.reason)
 }
