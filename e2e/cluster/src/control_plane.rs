@@ -17,13 +17,23 @@ use crate::pki::Authority;
 use crate::process::{Process, spawn};
 use crate::{binaries, etcd, kubeconfig, paths, prerequisites};
 
+mod faults;
+
+pub use faults::EtcdCopy;
+
 /// A running control plane; dropping it ends it. May be kept in a `static` for all tests of a file.
 #[derive(Debug)]
 pub struct ControlPlane {
     folder: PathBuf,
     kubernetes: PathBuf,
     address: SocketAddr,
-    _leash: Leash,
+    etcd_ports: [u16; 2],
+    authority: PathBuf,
+    credentials: Credentials,
+    arguments: Vec<String>,
+    etcd: Option<Process>,
+    server: Option<Process>,
+    leash: Leash,
 }
 
 impl ControlPlane {
@@ -37,18 +47,11 @@ impl ControlPlane {
         prerequisites::go()?;
         let kubernetes = binaries::kubernetes()?;
         let folder = new_folder()?;
-        let mut leash = Leash::new(&folder)?;
+        let leash = Leash::new(&folder)?;
         let [api_port, etcd_port, peer_port] = free_ports()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, api_port));
-        let endpoint = Endpoint {
-            address,
-            advertised: HOST.into(),
-            etcd_port,
-            services: "10.252.0.0/24",
-            service: Ipv4Addr::new(10, 252, 0, 1),
-        };
         let authority = Authority::new(&folder.join("pki"), "kubernetes")?;
-        let credentials = Credentials::issue(&authority, &endpoint)?;
+        let credentials = Credentials::issue(&authority, &endpoint(address, etcd_port))?;
         kubeconfig::write(
             &folder.join("kubeconfig"),
             "control-plane",
@@ -56,21 +59,49 @@ impl ControlPlane {
             &authority,
             credentials.admin(),
         )?;
+        let mut plane = Self {
+            folder,
+            kubernetes,
+            address,
+            etcd_ports: [etcd_port, peer_port],
+            authority: authority.certificate(),
+            credentials,
+            arguments: arguments.iter().copied().map(str::to_owned).collect(),
+            etcd: None,
+            server: None,
+            leash,
+        };
+        plane.start_etcd()?;
+        plane.start_api_server()?;
+        Ok(plane)
+    }
 
-        let mut etcd = Command::new(kubernetes.join("etcd"));
-        etcd::arguments(&mut etcd, &folder.join("etcd"), etcd_port, peer_port);
-        leash.tie(spawn(etcd, &folder.join("etcd.log"))?)?;
-        let mut server = Command::new(kubernetes.join("kube-apiserver"));
-        apiserver::arguments(&mut server, &endpoint, &credentials);
+    fn start_etcd(&mut self) -> Result<()> {
+        let [client, peer] = self.etcd_ports;
+        let mut etcd = Command::new(self.kubernetes.join("etcd"));
+        etcd::arguments(&mut etcd, &self.etcd_data(), client, peer);
+        let etcd = spawn(etcd, &self.folder.join("etcd.log"))?;
+        self.leash.tie(etcd)?;
+        self.etcd = Some(etcd);
+        Ok(())
+    }
+
+    fn start_api_server(&mut self) -> Result<()> {
+        let mut server = Command::new(self.kubernetes.join("kube-apiserver"));
+        apiserver::arguments(&mut server, &endpoint(self.address, self.etcd_ports[0]), &self.credentials);
         // Nothing here makes the service accounts that pods would need; nothing runs them either.
         server.arg("--disable-admission-plugins=ServiceAccount");
         // An address on loopback can't be made the endpoint of a service.
-        server.arg("--endpoint-reconciler-type=none").args(arguments);
-        let log = folder.join("kube-apiserver.log");
+        server.arg("--endpoint-reconciler-type=none").args(&self.arguments);
+        let log = self.folder.join("kube-apiserver.log");
         let server = spawn(server, &log)?;
-        leash.tie(server)?;
-        apiserver::wait_ready(address, &authority.certificate(), server, &log).with_context(|| tail(&log))?;
-        Ok(Self { folder, kubernetes, address, _leash: leash })
+        self.leash.tie(server)?;
+        self.server = Some(server);
+        apiserver::wait_ready(self.address, &self.authority, server, &log).with_context(|| tail(&log))
+    }
+
+    fn etcd_data(&self) -> PathBuf {
+        self.folder.join("etcd")
     }
 
     /// An administrator's kubeconfig.
@@ -92,6 +123,16 @@ impl ControlPlane {
     pub fn apply(&self, manifests: &str) -> Result<()> {
         let mut kubectl = self.kubectl();
         run_with_input(kubectl.args(["apply", "--server-side", "--filename=-"]), manifests).map(drop)
+    }
+}
+
+fn endpoint(address: SocketAddr, etcd_port: u16) -> Endpoint<'static> {
+    Endpoint {
+        address,
+        advertised: HOST.into(),
+        etcd_port,
+        services: "10.252.0.0/24",
+        service: Ipv4Addr::new(10, 252, 0, 1),
     }
 }
 

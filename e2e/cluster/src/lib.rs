@@ -37,7 +37,7 @@ mod wait;
 pub use addons::BUSYBOX;
 pub use binaries::{Binaries, helm_program, kubectl_program};
 pub use cluster::{API_PORT, Cluster, Options, Summary, Teardown};
-pub use control_plane::ControlPlane;
+pub use control_plane::{ControlPlane, EtcdCopy};
 pub use definitions::monitoring_definitions;
 pub use helm::helm;
 pub use https::{Client, get_plain};

@@ -77,6 +77,7 @@ async fn run(args: Args) -> Result<()> {
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("listening on {}", args.listen))?;
     let context = operator.context.clone();
+    keeper = keeper.noting(context.cache.history().clone());
     let webhook = args.webhook().map(|settings| {
         let (cache, telemetry, requests) = (context.cache.clone(), telemetry.clone(), metrics.requests());
         let (metrics, look_every) = (webhook_metrics, webhook::LOOK_EVERY);

@@ -11,7 +11,7 @@ use wickr_operator_core::Env;
 use wickr_operator_kube::lease::Lead;
 use wickr_operator_kube::{Cache, Controller, Driver, Events, Key, Metrics, Poller, Queue, Watches, Writer};
 
-use crate::context::Context;
+use crate::context::{Context, Numbers};
 use crate::identity_provider::{self, ProviderController};
 use crate::kinds::{index, network_watches, provider_watches, resource_of};
 use crate::network::{self, NetworkController};
@@ -72,6 +72,7 @@ impl Operator {
             contacts: contacts.clone(),
             poller: poller(contacts, &cache, &clock, &networks, &providers, &metrics),
             rehearsals: rehearsals(&clock, &providers),
+            numbers: Numbers::default(),
             unmet: metrics.unmet(),
         });
         let mut watches = Watches::new(cache.clone(), namespaces);

@@ -3,72 +3,26 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not find fails it")]
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+mod replica;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 use wickr_base::{Clock as _, SystemClock};
 use wickr_cluster::{ControlPlane, prerequisites, until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use replica::{PATIENCE, Replica, furnish, kubectl, network};
+
 /// What is promised when a leader is killed.
 const TAKEN_OVER: Duration = Duration::from_secs(15);
 /// How long a leader is stopped in the middle of what it does: three times its lease.
 const STOPPED_FOR: Duration = Duration::from_secs(30);
 
-/// One replica; ended with the test, however that ends.
-struct Replica {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-impl Replica {
-    fn start(api: &ControlPlane, name: &str, faked: &[(&str, String)]) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wickr-operator"));
-        command.env("KUBECONFIG", api.kubeconfig()).envs(faked.iter().map(|(key, value)| (key, value)));
-        command.args(["--instance", name, "--log-format", "text", "--listen", &address.to_string()]);
-        let process = command.stderr(Stdio::inherit()).stdout(Stdio::inherit()).spawn().unwrap();
-        let replica = Self { process, address };
-        until(&format!("{name} is ready"), PATIENCE, || {
-            Ok(replica.get("/readyz").filter(|answer| answer.contains("\"ready\":true")))
-        })
-        .unwrap();
-        replica
-    }
-
-    fn get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer)
-    }
-
-    fn leads(&self) -> bool {
-        self.get("/metrics").is_some_and(|numbers| numbers.contains("\nwickr_operator_leading 1\n"))
-    }
-
-    fn until_it_leads(&self, leads: bool) {
-        until(&format!("leading is {leads}"), PATIENCE, || Ok((self.leads() == leads).then_some(())))
-            .unwrap();
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
+fn signal(replica: &Replica, signal: &str) {
+    let pid = replica.process.id().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
 }
 
 /// The wall clock an hour ahead, the monotonic one left alone.
@@ -85,41 +39,14 @@ fn an_hour_ahead() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn kubectl(api: &ControlPlane, arguments: &[&str]) -> String {
-    let said = api.kubectl().args(arguments).output().unwrap();
-    assert!(said.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
-    String::from_utf8_lossy(&said.stdout).into_owned()
-}
-
 fn exists(api: &ControlPlane, object: &str) -> bool {
     !kubectl(api, &["get", "-n", "hq", object, "--ignore-not-found", "-o", "name"]).trim().is_empty()
 }
 
-fn network() -> String {
-    json!({"apiVersion": "wickr.dev/v1alpha1", "kind": "WickrNetwork", "metadata": {"name": "hq", "namespace": "hq"},
-           "spec": {"domain": "hq.example", "storage": {"embedded": {"size": "1Gi", "storageClassName": "local"}},
-                    "exposure": {"hostname": "chat.hq.example", "service": {"relayPort": 30443, "ssoPort": 30444}}}})
-    .to_string()
-}
-
-fn cluster() -> ControlPlane {
-    let api = ControlPlane::start().unwrap();
-    for definition in wickr_operator_api::crds() {
-        api.apply(&serde_json::to_string(&definition).unwrap()).unwrap();
-    }
-    for name in ["wickr-system", "hq"] {
-        api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string())
-            .unwrap();
-    }
-    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local"},
-                       "provisioner": "test/none"});
-    api.apply(&class.to_string()).unwrap();
-    api
-}
-
 #[test]
 fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
-    let api = cluster();
+    let api = ControlPlane::start().unwrap();
+    furnish(&api, &["hq"]);
     let mut first = Replica::start(&api, "first", &[]);
     first.until_it_leads(true);
     let second = Replica::start(&api, "an-hour-ahead", &an_hour_ahead());
@@ -128,7 +55,7 @@ fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
     first.process.kill().unwrap();
     first.process.wait().unwrap();
     let killed = SystemClock::new();
-    api.apply(&network()).unwrap();
+    api.apply(&network("hq", 30443).to_string()).unwrap();
     until("a Service is made", PATIENCE, || Ok(exists(&api, "service/hq-relay").then_some(()))).unwrap();
     println!("killed; the other acts after {:.1} s, its clock an hour ahead", killed.elapsed().as_secs_f64());
     assert!(killed.elapsed() < TAKEN_OVER, "{:?}", killed.elapsed());
@@ -143,7 +70,7 @@ fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
     for _ in 0..3 {
         kubectl(&api, &patch);
     }
-    second.signal("-STOP");
+    signal(&second, "-STOP");
     let stopped = SystemClock::new();
     third.until_it_leads(true);
     println!("stopped; the other leads after {:.1} s", stopped.elapsed().as_secs_f64());
@@ -156,14 +83,14 @@ fn one_of_two_acts_whatever_becomes_of_the_other_and_whatever_its_clock_says() {
     kubectl(&api, &["delete", "-n", "hq", owned, "-l", "wickr.dev/network=hq"]);
     until("its time is over", STOPPED_FOR * 2, || Ok((stopped.elapsed() >= STOPPED_FOR).then_some(())))
         .unwrap();
-    second.signal("-CONT");
+    signal(&second, "-CONT");
     second.until_it_leads(false);
     println!("continued after {:.1} s; it leads no more", stopped.elapsed().as_secs_f64());
     assert!(third.leads());
     let left = kubectl(&api, &["get", "-n", "hq", owned, "-l", "wickr.dev/network=hq", "-o", "name"]);
     assert_eq!(left.trim(), "", "what was deleted stays deleted");
 
-    third.signal("-TERM");
+    signal(&third, "-TERM");
     let told = SystemClock::new();
     second.until_it_leads(true);
     println!("told to stop; the other leads after {:.1} s", told.elapsed().as_secs_f64());

@@ -1,6 +1,6 @@
 //! What the watches have shown, with our own writes learned at once (filled by `watch`; how it is kept: `kept`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use kube::core::ApiResource;
@@ -9,13 +9,16 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::kept::{Index, Kind};
-use crate::{Failure, Key, Live, Standing};
+use crate::resume::Resume;
+use crate::{Failure, History, Key, Live, Standing};
 
 /// All watched objects of this process. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     kinds: Arc<RwLock<HashMap<ApiResource, Kind>>>,
     changed: Arc<Notify>,
+    history: History,
+    pub(crate) resume: Resume,
 }
 
 /// What an object from a watch is to those who read the cache.
@@ -38,6 +41,16 @@ impl Cache {
     /// From now on objects of `resource` are found under the words that `index` gives; before any is learned.
     pub fn index(&self, resource: &ApiResource, index: Index) {
         self.kinds.write().entry(resource.clone()).or_default().index = Some(index);
+    }
+
+    /// Who notices here that the API server's state has gone back.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Whether watches that failed are coming back, and some kinds are newer than others: nothing is to be decided now.
+    pub fn is_mixed(&self) -> bool {
+        self.resume.is_mixed()
     }
 
     /// Notes how a watch stands; false when that is no news.
@@ -138,20 +151,39 @@ impl Cache {
 
     /// Takes in an object from a watch.
     pub fn learn(&self, live: &Live) -> News {
+        self.take_in(live, None)
+    }
+
+    /// Begins a list of `resource`, before it is asked for; gives back its number.
+    pub fn begin(&self, resource: &ApiResource) -> u64 {
+        let mut kinds = self.kinds.write();
+        let kind = kinds.entry(resource.clone()).or_default();
+        kind.round += 1;
+        kind.round
+    }
+
+    /// Takes in an object from the list of that number.
+    pub fn learn_listed(&self, live: &Live, list: u64) -> News {
+        self.take_in(live, Some(list))
+    }
+
+    fn take_in(&self, live: &Live, list: Option<u64>) -> News {
         let mut kinds = self.kinds.write();
         let Some(kind) = kinds.get_mut(live.resource()) else { return News::Old };
+        let round = kind.round;
         if let Some(stored) = kind.objects.get_mut(&live.key())
             && stored.version == live.version()
         {
+            stored.round = round;
             return stored.by.take().map_or(News::Old, News::EchoTo);
         }
-        if kind.keep(live, None) { News::New } else { News::Old }
+        if kind.keep(live, None, list) { News::New } else { News::Old }
     }
 
     /// Takes in the answer to a write of `controller`, so that its next pass sees it before the watch shows it.
     pub fn learn_own(&self, live: &Live, controller: &str) {
         if let Some(kind) = self.kinds.write().get_mut(live.resource()) {
-            kind.keep(live, Some(controller.to_owned()));
+            kind.keep(live, Some(controller.to_owned()), None);
         }
     }
 
@@ -164,35 +196,20 @@ impl Cache {
 
     /// Takes in that we have deleted an object, so that the next pass doesn't see it any more.
     pub fn unlearn_own(&self, resource: &ApiResource, key: &Key) {
-        if let Some(kind) = self.kinds.write().get_mut(resource)
-            && let Some(stored) = kind.objects.remove(key)
-        {
-            kind.unindex(key, stored.words.iter());
+        if let Some(kind) = self.kinds.write().get_mut(resource) {
+            kind.drop_object(key);
         }
     }
 
-    /// Ends a list of `scope`: what it didn't contain is gone. Gives back what went.
-    pub fn listed(&self, resource: &ApiResource, scope: &str, seen: &[Key]) -> Vec<Live> {
+    /// Ends the list of that number over `scope`: what it didn't contain is gone. Gives back what went.
+    pub fn listed(&self, resource: &ApiResource, scope: &str, list: u64) -> Vec<Live> {
         let mut kinds = self.kinds.write();
         let Some(kind) = kinds.get_mut(resource) else { return Vec::new() };
-        let seen: HashSet<&Key> = seen.iter().collect();
-        let missing: Vec<Key> = kind
-            .objects
-            .keys()
-            .filter(|key| (scope.is_empty() || key.namespace == scope) && !seen.contains(key))
-            .cloned()
-            .collect();
-        let mut out = Vec::new();
-        for key in missing {
-            if let Some(stored) = kind.objects.get(&key).cloned() {
-                out.extend(open(resource, &key, &stored.body).ok());
-                kind.forget(&key, stored.version);
-            }
-        }
+        let gone = kind.forget_unlisted(scope, list);
         kind.scopes.insert(scope.to_owned(), Standing::Synced);
         drop(kinds);
         self.changed.notify_waiters();
-        out
+        gone.iter().filter_map(|(key, stored)| open(resource, key, &stored.body).ok()).collect()
     }
 }
 
@@ -297,10 +314,36 @@ mod tests {
         let cache = cache();
         cache.learn(&service("relay", 5));
         cache.learn(&service("sso", 6));
-        let gone = cache.listed(&resource(), "", &[Key::new("hq", "sso")]);
+        let list = cache.begin(&resource());
+        assert_eq!(cache.learn_listed(&service("sso", 6), list), News::Old);
+        cache.learn_own(&service("new", 8), "network");
+        let gone = cache.listed(&resource(), "", list);
         assert_eq!(gone.len(), 1);
-        assert_eq!(cache.keys(&resource(), ""), vec![Key::new("hq", "sso")]);
+        let left = [Key::new("hq", "new"), Key::new("hq", "sso")];
+        assert_eq!(cache.keys(&resource(), ""), left, "what was made while it was listed stays");
         assert!(cache.settled());
+    }
+
+    #[test]
+    fn a_list_counts_even_where_its_versions_are_lower_because_etcd_was_restored() {
+        let cache = cache();
+        for (name, version) in [("relay", 105), ("sso", 106), ("deleted", 107)] {
+            cache.learn(&service(name, version));
+        }
+        cache.unlearn(&service("deleted", 110));
+        let list = cache.begin(&resource());
+        assert_eq!(cache.learn_listed(&service("relay", 5), list), News::New);
+        cache.learn_own(&service("relay", 9), "network");
+        assert_eq!(cache.learn_listed(&service("relay", 5), list), News::Old, "ours is newer than the list");
+        cache.listed(&resource(), "", list);
+        let version = |name: &str| {
+            let live = cache.get(&resource(), &Key::new("hq", name)).unwrap();
+            live.map(|live| live.version())
+        };
+        assert_eq!((version("relay"), version("sso")), (Some(9), None));
+        for name in ["sso", "deleted"] {
+            assert_eq!(cache.learn(&service(name, 12)), News::New, "{name} is made anew, at a lower version");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ async fn list(client: &Client, cache: &Cache, watch: &Watch, scope: &str) -> Res
         params = params.labels(labels);
     }
     cache.declare(resource, scope);
+    let round = cache.begin(resource);
     let list = match api.list(&params).await {
         Ok(list) => list,
         Err(Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
@@ -47,14 +48,12 @@ async fn list(client: &Client, cache: &Cache, watch: &Watch, scope: &str) -> Res
             return Err(Failure::Lookup { object, source: source.into() });
         }
     };
-    let mut seen = Vec::new();
     for mut object in list {
         object.types =
             Some(TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
         let live = Live::new(resource, &object)?;
-        seen.push(live.key());
-        cache.learn(&live);
+        cache.learn_listed(&live, round);
     }
-    cache.listed(resource, scope, &seen);
+    cache.listed(resource, scope, round);
     Ok(())
 }

@@ -142,23 +142,38 @@ impl Stream {
         if let Some(labels) = &self.labels {
             config = config.labels(labels);
         }
-        let (mut rest, mut failing) = (RESTS.0, false);
+        let (mut rest, mut failing, mut turns) = (RESTS.0, false, cache.history().turns());
         loop {
             let begun = Instant::now();
             let mut events = std::pin::pin!(watcher(api.clone(), config.clone()));
-            let mut listed = Vec::new();
-            while let Some(event) = events.next().await {
+            let mut list = 0;
+            loop {
+                let event = tokio::select! {
+                    event = events.next() => event,
+                    // It would say nothing until its version has come again.
+                    Ok(()) = turns.changed() => None,
+                };
                 match event {
-                    Ok(event) => {
+                    Some(Ok(event)) => {
                         let done = matches!(event, watcher::Event::InitDone);
-                        self.take(event, &scope, cache, &mut listed);
+                        if failing && matches!(event, watcher::Event::Init) {
+                            cache.resume.lists();
+                        }
+                        self.take(event, &scope, cache, &mut list);
                         if done && std::mem::take(&mut failing) {
+                            cache.resume.listed(&self.resource, &scope);
                             self.wake_all(cache);
                         }
                     }
-                    Err(error) => {
+                    Some(Err(error)) => {
                         failing = true;
+                        cache.resume.cut(&self.resource, &scope);
                         self.failed(&error, &scope, cache);
+                        break;
+                    }
+                    None => {
+                        failing = true;
+                        cache.resume.cut(&self.resource, &scope);
                         break;
                     }
                 }
@@ -189,24 +204,22 @@ impl Stream {
         !matches!(timeout(PROBE, stream.next()).await, Ok(Some(Err(_) | Ok(WatchEvent::Error(_)))))
     }
 
-    fn take(&self, event: watcher::Event<DynamicObject>, scope: &str, cache: &Cache, listed: &mut Vec<Key>) {
+    fn take(&self, event: watcher::Event<DynamicObject>, scope: &str, cache: &Cache, list: &mut u64) {
         match event {
-            watcher::Event::Init => listed.clear(),
+            watcher::Event::Init => *list = cache.begin(&self.resource),
             watcher::Event::InitApply(object) => {
                 if let Some(live) = self.live(object) {
-                    listed.push(live.key());
-                    self.learn(&live, cache);
+                    self.learn(&live, cache, |live| cache.learn_listed(live, *list));
                 }
             }
             watcher::Event::InitDone => {
-                for gone in cache.listed(&self.resource, scope, listed) {
+                for gone in cache.listed(&self.resource, scope, *list) {
                     self.wake(&gone, None);
                 }
-                listed.clear();
             }
             watcher::Event::Apply(object) => {
                 if let Some(live) = self.live(object) {
-                    self.learn(&live, cache);
+                    self.learn(&live, cache, |live| cache.learn(live));
                 }
             }
             watcher::Event::Delete(object) => {
@@ -229,10 +242,10 @@ impl Stream {
         live.map_err(|failure| tracing::error!(%failure, "a watched object is left out")).ok()
     }
 
-    fn learn(&self, live: &Live, cache: &Cache) {
+    fn learn(&self, live: &Live, cache: &Cache, take_in: impl FnOnce(&Live) -> News) {
         // Whoever depended on what it was before is woken too.
         let before = cache.get(&self.resource, &live.key()).ok().flatten();
-        let but = match cache.learn(live) {
+        let but = match take_in(live) {
             News::Old => return,
             News::EchoTo(controller) => Some(controller),
             News::New => None,

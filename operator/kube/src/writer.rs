@@ -109,8 +109,9 @@ impl Writer {
                 let failure = Failure::Apply { object: object(), source: source.into() };
                 if failure.is_conflict() {
                     // Our view is old; look, so that the next pass sees what is there.
-                    if let Some(found) = self.fresh(resource, key).await? {
-                        self.cache.learn(&found);
+                    match self.fresh(resource, key).await? {
+                        Some(found) => drop(self.cache.learn(&found)),
+                        None => self.cache.unlearn_own(resource, key),
                     }
                 }
                 Err(failure)

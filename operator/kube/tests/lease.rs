@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use wickr_base::{Clock, SeededRng, UnixMillis};
 use wickr_operator_kube::lease::{Keeper, LOOK, Lead, TERM, WRITES};
-use wickr_operator_kube::{Key, Metrics, Standing};
+use wickr_operator_kube::{History, Key, Metrics, Standing};
 use wickr_operator_testkit::clock::RuntimeClock;
 use wickr_operator_testkit::fake_cluster::{FakeCluster, Fault, Wire};
 
@@ -188,4 +188,23 @@ async fn errors_shorter_than_the_term_move_nothing_and_a_missing_right_is_told()
     cluster.heal();
     sleep(TERM + 2 * LOOK).await;
     assert_eq!(leaders(&[&first, &second], Duration::from_secs(30)).await, (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_keeps_a_lease_notices_that_the_store_went_back() {
+    let (cluster, history) = (FakeCluster::new(), History::default());
+    let requests = Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap().requests();
+    let clock = Arc::new(RuntimeClock::at(NOW));
+    let at = Key::new("wickr-system", "wickr-operator");
+    let keeper = Keeper::new(cluster.client(), at, "pod", clock, &SeededRng::new(1), requests);
+    let (mut keeper, mut went_back) = (keeper.noting(history.clone()), history.turns());
+    let lead = keeper.lead();
+    tokio::spawn(async move { keeper.run().await });
+    sleep(TERM).await;
+    let copied = cluster.copy();
+    sleep(TERM).await;
+    assert!(!went_back.has_changed().unwrap(), "{history:?}");
+    cluster.put_back(&copied);
+    tokio::time::timeout(WRITES, went_back.changed()).await.unwrap().unwrap();
+    assert!(lead.leads(), "it goes on leading");
 }

@@ -92,3 +92,25 @@ async fn every_object_is_looked_at_when_the_api_server_answers_again() {
     assert!(passes(&queue, Duration::from_secs(15)).await);
     assert!(!passes(&queue, Duration::from_mins(5)).await, "once");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restored_store_has_lost_is_forgotten_although_no_watch_says_so() {
+    let cluster = FakeCluster::new();
+    put(&cluster, "hq");
+    let copied = cluster.copy();
+    let (cache, queue) = watched(&cluster);
+    assert!(passes(&queue, Duration::from_secs(5)).await);
+    for name in ["late", "later"] {
+        put(&cluster, name);
+        assert!(passes(&queue, Duration::from_secs(5)).await);
+    }
+    cluster.put_back(&copied);
+    assert!(!passes(&queue, Duration::from_secs(30)).await, "nothing tells");
+    // What asks for one object again and again notices.
+    cache.history().saw("3");
+    cache.history().saw("1");
+    assert!(passes(&queue, Duration::from_secs(15)).await);
+    assert_eq!(cache.keys(&config_map(), ""), [Key::new("hq", "hq")]);
+    put(&cluster, "late");
+    assert!(passes(&queue, Duration::from_secs(5)).await, "the watch goes on where the store is");
+}

@@ -35,6 +35,8 @@ pub async fn gather(
 ) -> Result<Gathered, Failure> {
     let names = Names::new(key.namespace.clone(), key.name.clone());
     let mut seen = NetworkSeen::read(&names, children(view, key)?, pods(view, key)?, context.clock.now());
+    let kept = seen.document.as_ref().map_or(0, |seen| seen.document.number);
+    seen.remembered_document = context.numbers.raise(key, kept);
     let targets = targets(network, key);
     hear(&mut seen, &context.poller, key, &targets);
     let (provider, other_providers) = providers(view, network, key)?;

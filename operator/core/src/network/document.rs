@@ -161,11 +161,11 @@ fn highest(network: &ValidNetwork, seen: &NetworkSeen, now: UnixMillis) -> u64 {
     if seen.document.is_none() || is_restored(network, seen) { told.max(most(seen, now)) } else { told }
 }
 
-/// The highest number that status or a service tells of.
+/// The highest number that status or a service tells of, or that this operator has seen before.
 fn told(network: &ValidNetwork, seen: &NetworkSeen) -> u64 {
     let relays = seen.relay.values().filter_map(|poll| poll.answer()).map(|answer| answer.document);
     let ssos = seen.sso.values().filter_map(|poll| poll.answer()).map(|answer| answer.document);
-    relays.chain(ssos).fold(network.highest_document, u64::max)
+    relays.chain(ssos).fold(network.highest_document.max(seen.remembered_document), u64::max)
 }
 
 /// More documents than can have been signed under this root: one a second. None under a root of this hour, whose

@@ -41,6 +41,9 @@ pub struct NetworkSeen {
     pub sso: BTreeMap<String, Poll<SsoAnswer>>,
     /// What the public listeners said.
     pub public: BTreeMap<Role, Poll<PublicAnswer>>,
+    /// The highest number of a document that this operator knew of before: after a restore of etcd nothing that is there
+    /// need tell it.
+    pub remembered_document: u64,
     /// Which right was missing to publish the last event; `None` once one was published.
     pub unheard: Option<Explained>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::world::{START, World, holds, names, written};
 use serde_json::json;
 use wickr_operator_api::v1alpha1::ManagedTls;
-use wickr_operator_core::network::{GivenSecret, IssueReason, KeySlot, plan_text};
+use wickr_operator_core::network::{GivenSecret, IssueReason, KeySlot, NetworkSeen, SignReason, plan_text};
 use wickr_operator_core::{HoldReason, Poll, Role};
 use wickr_operator_testkit::keys::data;
 
@@ -30,6 +30,16 @@ fn the_next_number_is_above_the_highest_that_anybody_has_seen() {
     assert_eq!(world.plan().sign.unwrap().payload.number, 42);
     world.lose("ConfigMap", "hq-document");
     assert_eq!(world.plan().sign.unwrap().payload.number, 42);
+}
+
+#[test]
+fn after_a_restore_the_operator_remembers_the_number_that_nothing_else_tells() {
+    let world = World::up();
+    let seen = NetworkSeen { remembered_document: 6, ..world.seen() };
+    let sign = world.plan_of(&seen).sign.unwrap();
+    assert_eq!((sign.because, sign.payload.number), (SignReason::Overtaken(6), 7));
+    let seen = NetworkSeen { remembered_document: 1, ..world.seen() };
+    assert_eq!(world.plan_of(&seen).sign, None, "the one that is there");
 }
 
 #[test]

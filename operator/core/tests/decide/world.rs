@@ -94,10 +94,14 @@ impl World {
 
     /// Gather, validate, build, plan; nothing is applied.
     pub(crate) fn plan(&self) -> Plan {
-        let seen = self.seen();
+        self.plan_of(&self.seen())
+    }
+
+    /// The same with what was seen changed.
+    pub(crate) fn plan_of(&self, seen: &NetworkSeen) -> Plan {
         let refs = NetworkRefs { root: seen.root, ..self.refs.clone() };
         let valid = network::validate(&self.network, &refs, self.now).expect("the network is valid");
-        network::plan(&valid, network::build(&valid, &self.env), &seen, self.now)
+        network::plan(&valid, network::build(&valid, &self.env), seen, self.now)
     }
 
     /// A whole pass; the status is kept as the API server would.

@@ -14,7 +14,7 @@ use wickr_base::{Clock, Rng};
 
 use super::decide::{ANSWER, LOOK, Memory, Seen, Step, TERM, WRITES, decide};
 use super::lead::Lead;
-use crate::{Class, Failure, Key, ObjectName, Requests, Standing};
+use crate::{Class, Failure, History, Key, ObjectName, Requests, Standing};
 
 /// Moves with each renewal. Times alone would not: on a wall clock that stands still a renewal would change nothing.
 const RENEWAL: &str = "wickr.dev/renewal";
@@ -30,6 +30,7 @@ pub struct Keeper {
     lead: Lead,
     memory: Memory,
     found: Option<Lease>,
+    history: History,
 }
 
 /// Why the lease could not be looked at or written.
@@ -55,7 +56,16 @@ impl Keeper {
     ) -> Self {
         let me = format!("{instance}_{:016x}", u64::from_be_bytes(rng.bytes()));
         let (api, lead) = (Api::namespaced(client, &at.namespace), Lead::none(clock.clone()));
-        Self { api, at, me, clock, requests, lead, memory: Memory::default(), found: None }
+        let history = History::default();
+        Self { api, at, me, clock, requests, lead, memory: Memory::default(), found: None, history }
+    }
+
+    /// Tells `history` of each version that the lease is seen in: every replica asks for it all the time, one request
+    /// after the other.
+    #[must_use]
+    pub fn noting(mut self, history: History) -> Self {
+        self.history = history;
+        self
     }
 
     /// What it moves.
@@ -118,12 +128,19 @@ impl Keeper {
 
     fn held(&mut self, lease: Lease, sent: Duration) -> Duration {
         self.memory.held(&seen(&lease), sent);
+        self.note_version(Some(&lease));
         self.found = Some(lease);
         self.lead.stands(Standing::Synced);
         if self.lead.open(sent + WRITES) {
             tracing::info!(lease = %self.at, holder = self.me, "this operator leads");
         }
         Duration::ZERO
+    }
+
+    fn note_version(&self, lease: Option<&Lease>) {
+        if let Some(version) = lease.and_then(|lease| lease.metadata.resource_version.as_deref()) {
+            self.history.saw(version);
+        }
     }
 
     async fn look(&mut self) -> Result<(), Trouble> {
@@ -136,6 +153,7 @@ impl Keeper {
         };
         self.found = found;
         self.memory.saw(self.found.as_ref().map(seen).as_ref(), self.clock.elapsed());
+        self.note_version(self.found.as_ref());
         if self.found.is_some() {
             self.lead.stands(Standing::Synced);
         }

@@ -13,7 +13,7 @@ mod watch;
 mod wire;
 
 pub use fault::Fault;
-pub use objects::Wrote;
+pub use objects::{Copied, Wrote};
 pub use serve::FakeCluster;
 pub use strike::Hit;
 pub use wire::Wire;

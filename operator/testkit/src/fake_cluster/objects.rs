@@ -33,14 +33,28 @@ pub(super) struct State {
     pub(super) version: u64,
     pub(super) uids: u64,
     pub(super) history: Vec<Change>,
-    pub(super) watchers: Vec<(Address, UnboundedSender<String>)>,
+    pub(super) watchers: Vec<Watcher>,
     /// Watches that are open and say nothing any more.
-    pub(super) silent: Vec<(Address, UnboundedSender<String>)>,
+    pub(super) silent: Vec<Watcher>,
     pub(super) followers: Vec<UnboundedSender<()>>,
     pub(super) faults: Vec<Fault>,
     pub(super) strikes: Strikes,
     pub(super) writes: Vec<Wrote>,
     pub(super) reads: Vec<String>,
+}
+
+/// An open watch, which is told of changes after a version.
+pub(super) struct Watcher {
+    pub(super) address: Address,
+    pub(super) after: u64,
+    pub(super) sender: UnboundedSender<String>,
+}
+
+/// What a snapshot of etcd holds.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    pub(super) objects: BTreeMap<Place, Value>,
+    pub(super) version: u64,
 }
 
 #[derive(Clone)]
@@ -102,9 +116,9 @@ impl State {
     }
 
     fn tell(&mut self, change: Change) {
-        self.watchers.retain(|(address, sender)| match change.line(address) {
-            Some(line) => sender.unbounded_send(line).is_ok(),
-            None => !sender.is_closed(),
+        self.watchers.retain(|watcher| match change.line(&watcher.address) {
+            Some(line) if change.version > watcher.after => watcher.sender.unbounded_send(line).is_ok(),
+            Some(_) | None => !watcher.sender.is_closed(),
         });
         self.history.push(change);
         self.followers.retain(|follower| follower.unbounded_send(()).is_ok());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::apply::{apply, changed, merge_patch, note};
 use super::fault::{Fault, reason};
-use super::objects::{Place, State, Wrote};
+use super::objects::{Copied, Place, State, Wrote};
 use super::ownership::{fields_of, owned_part};
 use super::path::Address;
 use super::strike::Hit;
@@ -99,6 +99,22 @@ impl FakeCluster {
         let mut state = self.state.lock();
         let open = std::mem::take(&mut state.watchers);
         state.silent.extend(open);
+    }
+
+    /// All objects as they are now.
+    pub fn copy(&self) -> Copied {
+        let state = self.state.lock();
+        Copied { objects: state.objects.clone(), version: state.version }
+    }
+
+    /// Puts back what was there, versions too, as a restore of etcd does. Open watches stay open and are told nothing
+    /// until the version that they have seen has come again.
+    pub fn put_back(&self, copied: &Copied) {
+        let mut state = self.state.lock();
+        let seen = state.version;
+        state.watchers.iter_mut().for_each(|watcher| watcher.after = watcher.after.max(seen));
+        state.history.retain(|change| change.version <= copied.version);
+        (state.objects, state.version) = (copied.objects.clone(), copied.version);
     }
 
     /// Ends every fault.

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
 
-use super::objects::State;
+use super::objects::{State, Watcher};
 use super::path::Address;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -48,7 +48,7 @@ pub(super) fn watch(state: &mut State, address: &Address) -> Response<Body> {
     {
         drop(sender.unbounded_send(line));
     }
-    state.watchers.push((address.clone(), sender));
+    state.watchers.push(Watcher { address: address.clone(), after: from, sender });
     let frames = receiver.map(|line| Ok::<_, Infallible>(Frame::data(Bytes::from(line))));
     Response::new(StreamBody::new(frames).boxed_unsync())
 }
