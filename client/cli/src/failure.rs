@@ -193,6 +193,10 @@ pub(crate) fn for_code(code: ProblemCode) -> (Exit, &'static str) {
         Code::StorageFull => (Exit::Refused, "tell the administrator: the relay's store is full"),
         Code::SignInExpired => (Exit::Refused, "begin again and finish the sign-in in time"),
         Code::TooLarge => (Exit::Refused, "send it in parts"),
+        Code::RoomFull => (
+            Exit::Refused,
+            "remove somebody first, or make a second room; the administrator sets how many fit",
+        ),
         Code::NoKeyPackages => (Exit::Refused, "have them sign in and connect once, then try again"),
         Code::Internal => (Exit::Failed, "try again; tell the administrator if it goes on"),
         _ => (Exit::Refused, GENERIC),
