@@ -213,7 +213,7 @@ pub struct PublicService {
     pub load_balancer_class: Option<String>,
     /// What the load balancer's controller is told, by annotations of the Service.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(extend("maxProperties" = 32, "additionalProperties" = {"type": "string", "maxLength": 4096}))]
     pub annotations: BTreeMap<String, String>,
 }
 

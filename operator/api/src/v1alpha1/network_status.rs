@@ -69,7 +69,7 @@ pub struct Endpoints {
     pub sso: String,
     /// Where the load balancer is, if there is one: DNS has to lead the hostname here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), inner(length(max = 253)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub addresses: Vec<String>,
 }
