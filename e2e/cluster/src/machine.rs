@@ -51,6 +51,8 @@ impl Machine {
         ]);
         unshare.arg(pause);
         let keeper = spawn(unshare, &state.join("log/machine.log"))?;
+        // As the kernel names it, also where the cache lies behind a link.
+        let pause = fs::canonicalize(pause).with_context(|| format!("finding {}", pause.display()))?;
         let first = wait::until("the first process of the machine", Duration::from_secs(10), || {
             let runs = |process: &Process| {
                 fs::read_link(format!("/proc/{}/exe", process.id)).is_ok_and(|exe| exe == pause)
