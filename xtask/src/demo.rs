@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         demo.arg("--down");
     }
     if let (Some(kubeconfig), Some(registry)) = (&arguments.kubeconfig, &arguments.registry) {
-        demo.arg("--kubeconfig").arg(kubeconfig).args(["--registry", registry]);
+        demo.arg("--kubeconfig").arg(std::path::absolute(kubeconfig)?).args(["--registry", registry]);
     }
     pass(demo)
 }

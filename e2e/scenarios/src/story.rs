@@ -90,6 +90,10 @@ impl<'a> Cast<'a> {
                 }
             }
         }
+        let kept = match self.suite.kubernetes.ground() {
+            Ground::Own(_) => "volume",
+            Ground::Given(_) => "backup",
+        };
         let (_, message) = self.said.last().context("nothing was said")?;
         let id = hex::decode(message["message"].as_str().context("a message without an id")?)
             .context("reading a message id")?;
@@ -102,7 +106,7 @@ impl<'a> Cast<'a> {
             ensure!(search::find(bytes, &id).is_some(), "control: the message id is not in the {place}");
         }
         Ok(format!(
-            "{} KB of frames and {} KB of volume: text and names nowhere, room and message id found",
+            "{} KB of frames and {} KB of {kept}: text and names nowhere, room and message id found",
             frames.len() / 1000,
             volume.len() / 1000
         ))

@@ -32,8 +32,8 @@ impl Resume {
     /// One of them begins its list.
     pub(crate) fn lists(&self) {
         let mut state = self.0.lock();
-        if !state.cut.is_empty() {
-            state.mixed.get_or_insert_with(Instant::now);
+        if !state.cut.is_empty() && state.mixed.is_none_or(|since| since.elapsed() >= MOST) {
+            state.mixed = Some(Instant::now());
         }
     }
 
@@ -75,5 +75,7 @@ mod tests {
         resume.lists();
         tokio::time::advance(MOST).await;
         assert!(!resume.is_mixed());
+        resume.lists();
+        assert!(resume.is_mixed(), "one that fails for good does not end this for the others");
     }
 }

@@ -167,8 +167,12 @@ impl Stream {
                     }
                     Some(Err(error)) => {
                         failing = true;
-                        cache.resume.cut(&self.resource, &scope);
-                        self.failed(&error, &scope, cache);
+                        if self.failed(&error, &scope, cache) {
+                            // Nobody waits for one that may not run.
+                            cache.resume.listed(&self.resource, &scope);
+                        } else {
+                            cache.resume.cut(&self.resource, &scope);
+                        }
                         break;
                     }
                     None => {
@@ -271,7 +275,8 @@ impl Stream {
     }
 
     /// Notes a failed watch.
-    fn failed(&self, error: &watcher::Error, scope: &str, cache: &Cache) {
+    /// Says so; gives whether the API server forbids it.
+    fn failed(&self, error: &watcher::Error, scope: &str, cache: &Cache) -> bool {
         let source = match error {
             watcher::Error::InitialListFailed(source)
             | watcher::Error::WatchStartFailed(source)
@@ -287,5 +292,6 @@ impl Stream {
         if untrue && cache.stands(&self.resource, scope, Standing::Failing { forbidden, reason }) {
             self.wake_all(cache);
         }
+        forbidden
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use wickr_base::{MemberUri, MessageId, RoomId, Seq};
-use wickr_e2ee::{CommitOut, E2eeError, Invited};
+use wickr_e2ee::{CommitOut, E2eeError, Identity, Invited};
 use wickr_wire::ProblemCode;
 use wickr_wire::relay::{Refusal, SubmitCommit, client_frame, reply};
 
@@ -58,6 +58,11 @@ enum Fate {
     Applied,
     Lost,
     Unknown,
+}
+
+/// Whether a room has another certificate of this device than the present one, which may end later or earlier.
+pub(super) fn has_another_certificate(group: &wickr_e2ee::Room, own: &Identity) -> bool {
+    group.roster().any(|member| member.uri == *own.uri() && member.not_after != own.not_after())
 }
 
 impl Core {
@@ -201,9 +206,7 @@ impl Core {
             // About to be removed itself: another device has to commit.
             Wanted::Path | Wanted::Proposals if waiting.contains(identity.uri()) => Ok(None),
             Wanted::Path | Wanted::Proposals => {
-                let renewed = group
-                    .roster()
-                    .any(|member| member.uri == *identity.uri() && member.not_after < identity.not_after());
+                let renewed = has_another_certificate(group, identity);
                 let out = if renewed { group.renew(identity, now)? } else { group.path_commit(now)? };
                 Ok(Some((out, CommitReason::Path)))
             }

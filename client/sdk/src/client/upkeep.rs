@@ -7,7 +7,7 @@ use wickr_wire::ProblemCode;
 use wickr_wire::relay::{KeyPackageCount, PublishKeyPackages, client_frame, reply};
 
 use super::agenda::Task;
-use super::commit::Wanted;
+use super::commit::{Wanted, has_another_certificate};
 use super::core::Core;
 use super::credentials::why;
 use crate::Error;
@@ -135,11 +135,14 @@ impl Core {
     /// each time: between a renewal and those commits the program may have ended.
     fn plan_renewals(&self) -> Result<(), Error> {
         let engine = self.engine();
-        let own = engine.identity();
         for room in self.store.rooms()?.into_iter().filter(|room| room.membership == Membership::Member) {
-            let Some(group) = self.open(&room)? else { continue };
-            if group.roster().any(|member| member.uri == *own.uri() && member.not_after < own.not_after()) {
-                self.plan(&room.id, Task::Path);
+            match self.open(&room) {
+                Ok(Some(group)) if has_another_certificate(&group, engine.identity()) => {
+                    self.plan(&room.id, Task::Path);
+                }
+                Ok(_) => {}
+                // A room that can't be opened keeps nothing from the others.
+                Err(error) => self.say("looking for the certificate in a room", Err(error)),
             }
         }
         Ok(())

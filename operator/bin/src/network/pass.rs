@@ -41,11 +41,11 @@ impl Controller for NetworkController {
     }
 
     async fn pass(&self, key: &Key, failed: u32) -> Outcome {
-        if self.context.cache.is_mixed() {
-            return Outcome::Settled { recheck: Some(MIXED) };
-        }
         let view = self.context.view();
         for round in 1..=ROUNDS {
+            if self.context.cache.is_mixed() {
+                return Outcome::Settled { recheck: Some(MIXED) };
+            }
             let live = match view.get(&self.resource, key) {
                 Ok(Some(live)) => live,
                 Ok(None) => return self.gone(key),

@@ -174,13 +174,13 @@ fn before_it_goes(
             }
         }
     }
-    // Without the day on which it signed first, nothing tells of the overlap but the predecessor's own end.
-    let since = seen.keys.get(&slot).and_then(|key| key.rotated_at);
+    // Without the day on which it signed first, the one on which it was made is the next best.
+    let since = seen.keys.get(&slot).and_then(|key| key.rotated_at).unwrap_or_else(|| made_at(present));
     let overlap = match purpose {
         Purpose::Workload | Purpose::Document => network.keys.overlap,
         Purpose::Device => network.keys.device_overlap,
     };
-    waits.extend(until(since.map_or(present.not_after, |since| since.plus(overlap)), now));
+    waits.extend(until(since.plus(overlap), now));
     waits
 }
 

@@ -12,6 +12,12 @@ const MOST_SKEW_MS: u64 = 60_000;
 
 /// What sso says of the last one. It is about the provider in service, so about this one only while that is in use.
 pub(super) fn tokens(active: &Fact, answer: Option<&SsoAnswer>) -> Fact {
+    if answer.is_none() {
+        return Fact::unknown(
+            "SsoUnreachable",
+            "sso does not answer. Next: see condition SsoReady of the network.",
+        );
+    }
     let provider = answer.filter(|_| active.is_true()).map(|answer| &answer.provider);
     let Some(ProviderAnswer { id_tokens: Some(last), clock_skew_ms, .. }) = provider else {
         return Fact::unknown("NotSeen", "sso has seen no ID token of this provider");

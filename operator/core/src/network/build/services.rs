@@ -52,7 +52,8 @@ fn public(network: &ValidNetwork, role: Role) -> Service {
             type_: Some(kind.to_owned()),
             selector: Some(labels::select_role(&network.names.network, role)),
             ports: Some(vec![ServicePort {
-                target_port: Some(IntOrString::String(role.name().to_owned())),
+                // By number: pods of an earlier operator, which go on while others are replaced, name it otherwise.
+                target_port: Some(IntOrString::Int(PUBLIC_PORT.into())),
                 ..port("public", PUBLIC_PORT, node_port)
             }]),
             ..ServiceSpec::default()

@@ -218,7 +218,13 @@ fn unfit(
             _ => certificate.issuer != Some(signer.fingerprint),
         }
     {
-        return Some("it was signed by another issuer than the one that is there".to_owned());
+        let why = match key.slot {
+            KeySlot::ExternalSender => {
+                "no device issuer of this network's root has signed it, or ca.crt is another one's"
+            }
+            _ => "it was signed by another issuer than the one that is there",
+        };
+        return Some(why.to_owned());
     }
     if key.signed_by == Some(KeySlot::WorkloadIssuer) && !trusts_all(certificate, all) {
         return Some("it does not come with all issuers that are to be trusted".to_owned());

@@ -53,10 +53,10 @@ fn load_balancer(service: &api::PublicService, findings: &mut Vec<Finding>) -> O
     let path = "spec.exposure.service.annotations";
     for key in service.annotations.keys() {
         let hint = "write the keys that the load balancer's documentation names, like example.com/scheme";
-        if key.starts_with(labels::OURS) {
+        if key.to_ascii_lowercase().starts_with(labels::OURS) {
             let message = format!("\"{key}\" is the operator's own");
             findings.push(Finding::new(path, FindingCode::Contradiction, message, hint));
-        } else if !is_qualified_name(key) {
+        } else if !is_qualified_name(&key.to_ascii_lowercase()) {
             let message = format!("\"{key}\" is no name of an annotation");
             findings.push(Finding::new(path, FindingCode::Unreadable, message, hint));
         }
@@ -70,7 +70,8 @@ fn load_balancer(service: &api::PublicService, findings: &mut Vec<Finding>) -> O
     }
 }
 
-/// A name of at most 63 characters, after a DNS name and a slash or without (Kubernetes: qualified names).
+/// A name of at most 63 characters, after a DNS name and a slash or without (Kubernetes: qualified names; annotations are
+/// judged in lower case).
 fn is_qualified_name(key: &str) -> bool {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let inner = |c: char, more: &str| c.is_ascii_alphanumeric() || more.contains(c);
