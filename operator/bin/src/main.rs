@@ -54,6 +54,9 @@ async fn run(args: Args) -> Result<()> {
     let within = |time| {
         let mut config = config.clone();
         (config.read_timeout, config.write_timeout) = (Some(time), Some(REQUEST));
+        // A request is sent when it was decided, or not at all: the client itself would keep one that was answered 503
+        // and send it when the lead may be lost and the object another one.
+        config.default_retry = false;
         config
     };
     let client = Client::try_from(within(REQUEST)).context("making a client")?;

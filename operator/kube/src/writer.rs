@@ -172,7 +172,9 @@ impl Writer {
         }
     }
 
-    /// Writes `status` unless that is what stands there, as far as our own fields of it go.
+    /// Writes `status` unless that is what stands there, as far as our own fields of it go. A conflict where the object
+    /// has changed meanwhile: of a status API servers check the version, but not the uid, so what is told of an object
+    /// that is gone would land on the next one of its name.
     pub async fn status(&self, live: &Live, status: &Value) -> Result<Reported, Failure> {
         let manager = format!("{}-status", self.manager);
         // The cache may know a newer state than the pass began with, our own last write among them.
@@ -180,7 +182,10 @@ impl Writer {
         let newest = newest.filter(|newest| newest.uid() == live.uid()).unwrap_or_else(|| live.clone());
         let want = json!({
             "apiVersion": live.resource().api_version, "kind": live.resource().kind,
-            "metadata": {"name": live.key().name, "namespace": live.key().namespace, "uid": live.uid()},
+            "metadata": {
+                "name": live.key().name, "namespace": live.key().namespace, "uid": live.uid(),
+                "resourceVersion": newest.resource_version(),
+            },
             "status": status,
         });
         if drift(&want, newest.value(), &manager, "status").is_none() {

@@ -10,14 +10,14 @@ use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::ApiResource;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use wickr_cluster::ControlPlane;
 use wickr_operator_core::drift::drift;
-use wickr_operator_kube::{Cache, Class, Key, Metrics, Writer};
+use wickr_operator_kube::{Cache, Class, Key, Live, Metrics, Reported, Writer};
 
 const MANAGER: &str = "wickr-network";
 
@@ -251,4 +251,53 @@ async fn a_stale_write_changes_nothing_and_a_deleted_object_is_not_brought_back(
     assert_eq!(gone.class(), Class::Transient, "{gone}");
     let api: Api<ConfigMap> = Api::namespaced(bench.client.clone(), bench.namespace);
     assert!(api.get_opt("relay").await.unwrap().is_none());
+}
+
+/// A kind of the test's own, with a status.
+fn things(api: &ControlPlane) -> ApiResource {
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.test.wickr.dev"},
+        "spec": {
+            "group": "test.wickr.dev", "scope": "Namespaced",
+            "names": {"kind": "Thing", "plural": "things", "singular": "thing"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+            }],
+        },
+    });
+    api.apply(&definition.to_string()).unwrap();
+    let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    assert!(api.kubectl().args(established).status().unwrap().success());
+    ApiResource {
+        group: "test.wickr.dev".to_owned(),
+        version: "v1".to_owned(),
+        api_version: "test.wickr.dev/v1".to_owned(),
+        kind: "Thing".to_owned(),
+        plural: "things".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_status_does_not_land_on_the_next_object_of_that_name_nor_on_one_that_has_changed() {
+    let bench = bench("status").await;
+    let resource = things(control_plane());
+    let api: Api<DynamicObject> = Api::namespaced_with(bench.client.clone(), bench.namespace, &resource);
+    let make = || async {
+        let thing = DynamicObject::new("hq", &resource);
+        Live::new(&resource, &api.create(&PostParams::default(), &thing).await.unwrap()).unwrap()
+    };
+    let status = json!({"document": 1});
+    let first = make().await;
+    bench.edit(&resource, "hq", &json!({"spec": {"changed": true}})).await;
+    let stale = bench.writer.status(&first, &status).await.unwrap_err();
+    assert!(stale.is_conflict(), "{stale}");
+    api.delete("hq", &DeleteParams::default()).await.unwrap();
+    let second = make().await;
+    let stale = bench.writer.status(&first, &status).await.unwrap_err();
+    assert!(stale.is_conflict(), "{stale}");
+    assert_eq!(bench.get(&resource, "hq").await["status"], Value::Null);
+    assert_eq!(bench.writer.status(&second, &status).await.unwrap(), Reported::Written);
+    assert_eq!(bench.get(&resource, "hq").await["status"], status);
 }

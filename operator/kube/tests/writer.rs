@@ -165,6 +165,9 @@ async fn a_status_is_written_once_and_again_only_when_it_differs() {
     assert_eq!(bench.writer.status(&live, &status("True")).await.unwrap(), Reported::Written);
     bench.cluster.remove("things", "hq", "t");
     assert_eq!(bench.writer.status(&live, &status("False")).await.unwrap(), Reported::Gone);
+    // Another one of that name: nothing is told of it that was so of the first.
+    bench.cluster.put("things", &thing);
+    assert!(bench.writer.status(&live, &status("False")).await.unwrap_err().is_conflict());
 }
 
 #[tokio::test]

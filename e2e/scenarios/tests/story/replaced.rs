@@ -34,6 +34,8 @@ const PHASES: [&str; 3] = ["Announcing", "Replacing", "Retiring"];
 impl Crowd<'_> {
     pub(crate) async fn writes_while_keys_are_replaced(&mut self) -> Result<()> {
         let kubernetes = &self.suite.kubernetes;
+        // The relay was killed three times before: status may still say so.
+        self.suite.until_ready()?;
         let (pods, refused) = (pods(kubernetes, NETWORK.namespace)?, refusals(kubernetes)?);
         let place = self.away.place()?;
         self.away.close().await;

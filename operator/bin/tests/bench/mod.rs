@@ -190,6 +190,7 @@ impl Bench {
         drop(wickr_telemetry::init(wickr_telemetry::LogFormat::Text, "info"));
         let mut config = config().await;
         config.auth_info.impersonate = Some(self.user.clone());
+        config.default_retry = false;
         let metrics = Metrics::new(&wickr_telemetry::Metrics::new("operator")).unwrap();
         let operator = Operator::new(Parts {
             client: Client::try_from(config.clone()).unwrap(),

@@ -306,8 +306,11 @@ impl State {
     fn patch(&mut self, verb: &'static str, address: &Address, body: &Value) -> Response<Body> {
         let (verb, address, body) = (verb, address.clone(), body.clone());
         self.with(&address.clone(), move |state, place, before| {
+            let status = address.subresource == "status";
             let seen = |field: &str| body["metadata"][field].as_str().map(str::to_owned);
-            for field in ["resourceVersion", "uid"] {
+            // As an API server does: the uid in a status is read by nobody.
+            let fields: &[_] = if status { &["resourceVersion"] } else { &["resourceVersion", "uid"] };
+            for &field in fields {
                 if seen(field).is_some_and(|seen| before["metadata"][field] != seen.as_str()) {
                     let message =
                         "the object has been modified; please apply your changes to the latest version";
@@ -315,7 +318,6 @@ impl State {
                 }
             }
             let mut object = before;
-            let status = address.subresource == "status";
             if verb == "apply" {
                 apply(&mut object, &body, address.query("fieldManager"), status);
             } else {
