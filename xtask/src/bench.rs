@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use wickr_steps::packages::packages;
 use wickr_steps::progress;
@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut bench =
         cargo(&["run", "--quiet", "--release", "--locked", "--package", "wickr-bench", "--", name])?;
     if let Some(json) = &arguments.json {
-        bench.arg("--json").arg(json);
+        // It runs in the repository's folder, whatever this one was started in.
+        bench.arg("--json").arg(std::path::absolute(json).context("the path of the JSON file")?);
     }
     pass(bench)
 }
