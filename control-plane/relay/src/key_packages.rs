@@ -18,7 +18,7 @@ impl Relay {
         who: &Who,
         publish: PublishKeyPackages,
     ) -> Result<reply::Outcome, Refusal> {
-        if publish.one_time.is_empty() && publish.last_resort.is_empty() {
+        if publish.one_time.is_empty() && publish.last_resort.is_empty() && !publish.replace {
             return Ok(count(self.store.pool(who.device).await?));
         }
         let most = wickr_store::queue::MAX_POOL as usize;
@@ -26,6 +26,7 @@ impl Relay {
             let detail = format!("a pool takes at most {most} key packages");
             return Err(Refusal::new(ProblemCode::TooMany, detail));
         }
+        let replace = publish.replace;
         let (network, uri, now) = (self.hub()?.network().clone(), who.uri.clone(), self.now());
         let checked = tokio::task::spawn_blocking(move || {
             let check = |package: bytes::Bytes, last_resort: bool| {
@@ -46,7 +47,8 @@ impl Relay {
         });
         let (one_time, last_resort) =
             checked.await.unwrap_or_else(|_| Err(Refusal::internal("checking key packages")))?;
-        let publish = Publish { user: who.user, device: who.device, one_time, last_resort };
+        let (user, device) = (who.user, who.device);
+        let publish = Publish { user, device, one_time, last_resort, replace };
         match self.ask(Operation::Publish(Box::new(publish))).await? {
             Outcome::Pool(pool) => Ok(count(pool)),
             _ => Err(Refusal::internal("keeping key packages")),

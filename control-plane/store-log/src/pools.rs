@@ -23,6 +23,10 @@ impl Stage<'_> {
         let before = self.decoded::<Pool>("a pool", &key)?;
         let mut pool = before.unwrap_or_default();
         let mut ended = Vec::new();
+        if publish.replace {
+            ended.extend(pool.first..pool.next);
+            pool.first = pool.next;
+        }
         while let Some(package) = self.front(device, pool)? {
             if package.not_after > self.now.0 {
                 break;
@@ -43,12 +47,15 @@ impl Stage<'_> {
         if let Some(entry) = &publish.last_resort {
             self.put_large(keys::last_resort(device), encode(entry));
             pool.last_resort = true;
+        } else if publish.replace && pool.last_resort {
+            self.remove_large(keys::last_resort(device));
+            pool.last_resort = false;
         }
         if before.is_none() {
             self.put(keys::pool_owner(device), user.as_bytes().as_slice().into());
         }
         self.put(key, records::encode(&pool));
-        Ok(count(pool))
+        Ok(count(pool, self.last_resort(device, pool, self.now)?.is_some()))
     }
 
     fn front(&self, device: DeviceId, pool: Pool) -> Result<Option<Package>, StoreError> {
@@ -155,9 +162,8 @@ impl Stage<'_> {
     }
 }
 
-pub(crate) fn count(pool: Pool) -> PoolCount {
-    let one_time = u32::try_from(pool.next - pool.first).unwrap_or(u32::MAX);
-    PoolCount { one_time, last_resort: pool.last_resort }
+pub(crate) fn count(pool: Pool, last_resort: bool) -> PoolCount {
+    PoolCount { one_time: u32::try_from(pool.next - pool.first).unwrap_or(u32::MAX), last_resort }
 }
 
 fn encode(entry: &PoolEntry) -> fjall::Slice {

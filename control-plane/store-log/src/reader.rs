@@ -12,7 +12,7 @@ use wickr_store::queue::{
 use crate::error::step;
 use crate::keys::{self, Meta, Submitted};
 use crate::pools;
-use crate::records::{self, InboxRecord, Members, Part, Pool, RoomRecord, Waiting};
+use crate::records::{self, InboxRecord, Members, Package, Part, Pool, RoomRecord, Waiting};
 use crate::tables::Tables;
 
 pub(crate) struct View<'a> {
@@ -203,12 +203,15 @@ pub(crate) fn tree(
     View::of(tables).welcome(now, &keys::tree(room, generation, epoch), room, generation, epoch)
 }
 
-pub(crate) fn pool(tables: &Tables, device: DeviceId) -> Result<PoolCount, StoreError> {
+pub(crate) fn pool(tables: &Tables, now: UnixMillis, device: DeviceId) -> Result<PoolCount, StoreError> {
     let view = View::of(tables);
     let Some(user) = view.record(&keys::pool_owner(device))? else { return Ok(PoolCount::default()) };
     let user = user.as_ref().try_into().map_err(|_| StoreError::Unreadable { what: "a pool's owner" })?;
     let pool: Option<Pool> = view.decoded("a pool", &keys::pool(UserId::from_bytes(user), device))?;
-    Ok(pool.map(pools::count).unwrap_or_default())
+    let Some(pool) = pool else { return Ok(PoolCount::default()) };
+    let held = if pool.last_resort { view.large(&keys::last_resort(device))? } else { None };
+    let package = held.map(|value| records::decode::<Package>("a key package", &value)).transpose()?;
+    Ok(pools::count(pool, package.is_some_and(|package| package.not_after > now.0)))
 }
 
 pub(crate) fn revoked(tables: &Tables) -> Result<Vec<DeviceId>, StoreError> {

@@ -212,7 +212,7 @@ impl<T: Send + 'static> QueueStore<T> for LogStore<T> {
     }
 
     async fn pool(&self, device: DeviceId) -> Result<PoolCount, StoreError> {
-        self.reading(move |tables, _| reader::pool(tables, device)).await
+        self.reading(move |tables, now| reader::pool(tables, now, device)).await
     }
 
     async fn revoked(&self) -> Result<Vec<DeviceId>, StoreError> {

@@ -144,4 +144,8 @@ async fn the_device_issuer_is_replaced_while_people_talk_and_the_hub_stays_in_th
     alice.client().invite(&other, &erin.handle()).await.unwrap();
     alice.says_durably(&other, "under the same hub").await;
     arrives(erin.client(), &other, "under the same hub").await;
+    // Who was there before the issuer was replaced can be invited: the key packages are of the new certificate, too.
+    erin.client().invite(&other, &bob.handle()).await.unwrap();
+    erin.says_durably(&other, "come in").await;
+    arrives(bob.client(), &other, "come in").await;
 }

@@ -36,9 +36,18 @@ impl Core {
         }
     }
 
-    /// Keeps the pool filled, and a last-resort package there.
+    /// Keeps the pool filled, and a last-resort package there. Packages carry the device's certificate: when that one is
+    /// renewed all are replaced, because they end with the one before, and nobody takes them once its issuer has gone.
     pub(super) async fn publish_key_packages(&self, link: &Link) -> Result<(), Error> {
-        let held = publish(link, PublishKeyPackages::default()).await?;
+        let engine = self.engine();
+        let certificate = engine.identity().certificate();
+        let replace = self.store.packages_certificate()?.is_none_or(|of| of != certificate);
+        let held = if replace {
+            KeyPackageCount::default()
+        } else {
+            let Some(held) = publish(link, PublishKeyPackages::default()).await? else { return Ok(()) };
+            held
+        };
         let timings = &self.environment.timings;
         let missing = if held.one_time < timings.key_packages_low {
             timings.key_packages_full.saturating_sub(held.one_time)
@@ -48,7 +57,6 @@ impl Core {
         if missing == 0 && held.last_resort {
             return Ok(());
         }
-        let engine = self.engine();
         let now = self.relay_now();
         let packages = self.store.write(|| {
             let mut store = self.store.clone();
@@ -65,9 +73,13 @@ impl Core {
             Ok::<_, Error>(PublishKeyPackages {
                 one_time: one_time.into_iter().map(Into::into).collect(),
                 last_resort: last_resort.into(),
+                replace,
             })
         })?;
-        publish(link, packages).await.map(drop)
+        if publish(link, packages).await?.is_some() && replace {
+            self.store.save_packages_certificate(certificate)?;
+        }
+        Ok(())
     }
 
     /// A person's newer devices are brought into all rooms by the devices that are in them.
@@ -155,14 +167,12 @@ impl Core {
     }
 }
 
-async fn publish(link: &Link, packages: PublishKeyPackages) -> Result<KeyPackageCount, Error> {
+/// `None` when the pool is full, or the relay wants to hear of it later.
+async fn publish(link: &Link, packages: PublishKeyPackages) -> Result<Option<KeyPackageCount>, Error> {
     match link.ask(client_frame::Body::PublishKeyPackages(packages)).await {
-        Ok(reply::Outcome::KeyPackageCount(count)) => Ok(count),
+        Ok(reply::Outcome::KeyPackageCount(count)) => Ok(Some(count)),
         Ok(_) => Err(Error::Protocol("something else than the number of key packages")),
-        // The pool is full or busy: as good as filled.
-        Err(error) if error.code() == Some(ProblemCode::TooMany) => {
-            Ok(KeyPackageCount { one_time: u32::MAX, last_resort: true })
-        }
+        Err(error) if error.code() == Some(ProblemCode::TooMany) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

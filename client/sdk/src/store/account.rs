@@ -67,6 +67,15 @@ impl Store {
         self.put_setting_bytes("device key", pkcs8.expose())
     }
 
+    /// The certificate in the key packages that the relay holds; `None` when it holds none of this device.
+    pub(crate) fn packages_certificate(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.setting_bytes("key packages' certificate")?.map(|certificate| certificate.to_vec()))
+    }
+
+    pub(crate) fn save_packages_certificate(&self, certificate: &[u8]) -> Result<(), StoreError> {
+        self.put_setting_bytes("key packages' certificate", certificate)
+    }
+
     pub(crate) fn session(&self) -> Result<Option<Session>, StoreError> {
         self.setting("session")
     }

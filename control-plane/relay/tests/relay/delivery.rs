@@ -140,7 +140,7 @@ async fn key_packages_are_counted_and_given_once() {
     given.sort();
     given.dedup();
     assert_eq!(given.len(), 4);
-    let stolen = PublishKeyPackages { one_time: given.clone(), last_resort: bytes::Bytes::new() };
+    let stolen = PublishKeyPackages { one_time: given.clone(), ..PublishKeyPackages::default() };
     let refusal = alice.ask(client_frame::Body::PublishKeyPackages(stolen)).await.unwrap_err();
     assert_eq!(refusal.code, "key-package-refused");
     let nobody = wickr_base::UserId::random(&SystemRng);

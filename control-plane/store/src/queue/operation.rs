@@ -128,6 +128,8 @@ pub struct Publish {
     pub one_time: Vec<PoolEntry>,
     /// To be given when no other is left; replaces the one before.
     pub last_resort: Option<PoolEntry>,
+    /// Whether all that were there before go.
+    pub replace: bool,
 }
 
 /// How far the directory's changes have been followed.

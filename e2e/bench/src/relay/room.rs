@@ -76,7 +76,7 @@ impl Pair {
         let packages = other.engine.key_packages(1, now, &mut other.store).context("making a key package")?;
         let publish = PublishKeyPackages {
             one_time: packages.into_iter().map(Bytes::from).collect(),
-            last_resort: Bytes::new(),
+            ..PublishKeyPackages::default()
         };
         to.ask(client_frame::Body::PublishKeyPackages(publish)).await.context("publishing")?;
 

@@ -18,6 +18,7 @@ impl Device {
         let publish = PublishKeyPackages {
             one_time: one_time.into_iter().map(Bytes::from).collect(),
             last_resort: last_resort.into(),
+            replace: false,
         };
         self.ask(client_frame::Body::PublishKeyPackages(publish)).await.unwrap();
     }

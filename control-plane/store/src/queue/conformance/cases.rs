@@ -4,11 +4,13 @@
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
 
 mod clock;
+mod packages;
 mod revisions;
 mod revocation;
 mod trimming;
 
 pub use clock::*;
+pub use packages::*;
 pub use revisions::*;
 pub use revocation::*;
 pub use trimming::*;
@@ -17,9 +19,7 @@ use std::time::Duration;
 
 use wickr_base::{Generation, MessageId, RoomId, SeededRng, Seq, UnixMillis};
 
-use super::super::{
-    ClaimedPackage, EntryKind, MAX_POOL, MAX_ROOMS_PER_USER, Operation, Outcome, REMEMBERED, Refused, Room,
-};
+use super::super::{EntryKind, MAX_ROOMS_PER_USER, Operation, Outcome, REMEMBERED, Refused, Room};
 use super::driver::START;
 use super::{Driver, World};
 
@@ -188,68 +188,6 @@ pub fn a_welcome_and_its_tree_go_when_all_joiners_have_it(driver: &mut Driver) {
     assert_eq!(driver.read(driver.store().inbox(world.device(1), 0, 1)), []);
     driver.ask(Operation::ClearInbox { device: world.device(2), through: 1 });
     assert!(tree(driver).is_none());
-}
-
-pub fn a_package_is_given_once_and_the_last_resort_again(driver: &mut Driver) {
-    let world = World::new();
-    driver.ask(world.publish(0, "ab", true, LATER));
-    driver.ask(world.publish(1, "c", false, LATER));
-    let users = vec![world.people[0].0, world.people[1].0, world.people[2].0];
-    let claim = Operation::Claim { users, kept: vec![], live_at: START };
-    let mut given = Vec::new();
-    for outcome in driver.ask_all(vec![claim.clone(), claim.clone()]) {
-        let Outcome::Claimed(claimed) = outcome else { unreachable!("{outcome:?}") };
-        given.extend(claimed.packages.into_iter().map(|one: ClaimedPackage| one.package.to_vec()));
-    }
-    given.sort();
-    assert_eq!(given, [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()]);
-    driver.reopen();
-    let Outcome::Claimed(claimed) = driver.ask(claim) else { unreachable!() };
-    assert_eq!(claimed.packages.len(), 1);
-    assert_eq!(claimed.packages[0].package.as_ref(), b"last resort");
-    assert_eq!(claimed.without, [world.people[1]]);
-}
-
-pub fn of_whose_packages_are_kept_the_last_resort_is_given_where_there_is_one(driver: &mut Driver) {
-    let world = World::new();
-    driver.ask(world.publish(0, "a", true, LATER));
-    driver.ask(world.publish(1, "b", false, LATER));
-    let users = vec![world.people[0].0, world.people[1].0];
-    let mut claim = |kept| match driver.ask(Operation::Claim { users: users.clone(), kept, live_at: START }) {
-        Outcome::Claimed(claimed) => {
-            let mut given: Vec<_> = claimed.packages.into_iter().map(|one| one.package.to_vec()).collect();
-            given.sort();
-            given
-        }
-        other => unreachable!("{other:?}"),
-    };
-    assert_eq!(claim(users.clone()), [b"b".to_vec(), b"last resort".to_vec()]);
-    assert_eq!(claim(vec![]), [b"a".to_vec()], "it was kept for whoever comes next");
-}
-
-pub fn no_package_is_given_that_ends_too_soon(driver: &mut Driver) {
-    let world = World::new();
-    driver.ask(world.publish(0, "a", false, START.plus(HOUR)));
-    driver.ask(world.publish(0, "b", true, START.plus(HOUR * 48)));
-    let claim = |live_at| Operation::Claim { users: vec![world.people[0].0], kept: vec![], live_at };
-    let package = |outcome: Outcome| match outcome {
-        Outcome::Claimed(mut claimed) => claimed.packages.pop().map(|one| one.package.to_vec()),
-        other => unreachable!("{other:?}"),
-    };
-    assert_eq!(package(driver.ask(claim(START.plus(HOUR * 24)))), Some(b"b".to_vec()));
-    assert_eq!(package(driver.ask(claim(START.plus(HOUR * 24)))), Some(b"last resort".to_vec()));
-    assert_eq!(package(driver.ask(claim(START.plus(HOUR * 48)))), None);
-}
-
-pub fn a_pool_takes_two_hundred_packages_and_no_more(driver: &mut Driver) {
-    let world = World::new();
-    let names = "x".repeat(MAX_POOL as usize - 1);
-    driver.ask(world.publish(0, &names, false, START.plus(HOUR)));
-    assert_eq!(driver.refused(world.publish(0, "yz", false, LATER)), Refused::Full(world.device(0)));
-    assert_eq!(driver.read(driver.store().pool(world.device(0))).one_time, MAX_POOL - 1);
-    driver.clock().advance(HOUR);
-    let Outcome::Pool(pool) = driver.ask(world.publish(0, "yz", false, LATER)) else { unreachable!() };
-    assert_eq!(pool.one_time, 2, "what has ended makes room");
 }
 
 pub fn cursors_only_move_forward_and_not_past_the_end(driver: &mut Driver) {

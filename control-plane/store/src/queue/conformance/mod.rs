@@ -28,6 +28,8 @@ macro_rules! queue_conformance {
             of_whose_packages_are_kept_the_last_resort_is_given_where_there_is_one
             no_package_is_given_that_ends_too_soon
             a_pool_takes_two_hundred_packages_and_no_more
+            a_pool_that_is_replaced_holds_nothing_of_before
+            a_last_resort_that_has_ended_is_none
             cursors_only_move_forward_and_not_past_the_end
             a_removed_device_gets_the_commit_that_removed_it_and_nothing_after
             what_has_expired_is_not_read_whether_purged_or_not

@@ -105,6 +105,7 @@ impl World {
             device,
             one_time: names.bytes().map(|name| entry(Bytes::copy_from_slice(&[name]))).collect(),
             last_resort: last_resort.then(|| entry(Bytes::from_static(b"last resort"))),
+            replace: false,
         }))
     }
 

@@ -251,17 +251,17 @@ impl State {
         }
         let time = self.time;
         let pool = self.pools.entry((publish.user, publish.device)).or_default();
-        while pool.one_time.front().is_some_and(|entry| entry.not_after <= time) {
+        while pool.one_time.front().is_some_and(|entry| publish.replace || entry.not_after <= time) {
             pool.one_time.pop_front();
         }
         if pool.one_time.len() + publish.one_time.len() > MAX_POOL as usize {
             return Err(Refused::Full(publish.device));
         }
         pool.one_time.extend(publish.one_time.iter().cloned());
-        if publish.last_resort.is_some() {
+        if publish.last_resort.is_some() || publish.replace {
             pool.last_resort.clone_from(&publish.last_resort);
         }
-        Ok(pool.count())
+        Ok(pool.count(time))
     }
 
     fn claim(&mut self, users: &[UserId], kept: &[UserId], live_at: UnixMillis) -> Claimed {
@@ -324,9 +324,12 @@ impl State {
 }
 
 impl Pool {
-    pub(super) fn count(&self) -> PoolCount {
+    pub(super) fn count(&self, now: UnixMillis) -> PoolCount {
         let one_time = u32::try_from(self.one_time.len()).unwrap_or(u32::MAX);
-        PoolCount { one_time, last_resort: self.last_resort.is_some() }
+        PoolCount {
+            one_time,
+            last_resort: self.last_resort.as_ref().is_some_and(|entry| entry.not_after > now),
+        }
     }
 
     fn take(&mut self, live_at: UnixMillis, keep: bool) -> Option<PoolEntry> {

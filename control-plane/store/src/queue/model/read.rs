@@ -129,9 +129,10 @@ impl<T: Send + 'static> QueueStore<T> for ModelStore<T> {
     }
 
     async fn pool(&self, device: DeviceId) -> Result<PoolCount, StoreError> {
+        let now = self.now();
         let state = self.state.lock();
         let pool = state.pools.iter().find(|((_, one), _)| *one == device);
-        Ok(pool.map(|(_, pool)| pool.count()).unwrap_or_default())
+        Ok(pool.map(|(_, pool)| pool.count(now)).unwrap_or_default())
     }
 
     async fn revoked(&self) -> Result<Vec<DeviceId>, StoreError> {
