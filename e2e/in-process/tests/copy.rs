@@ -38,9 +38,11 @@ async fn a_copy_of_a_running_profile_is_refused_and_the_original_goes_on() {
     let mut world = World::start().await;
     let (mut alice, bob, room, mut copy) = copied(&world).await;
 
-    copy.open().await;
     // Kept before anything is known, and never sealed.
+    world.stop_relay().await;
+    copy.open().await;
     let kept = copy.says(&room, "from the past");
+    world.start_relay().await;
     is_told(&copy).await;
     match copy.client().delivery(&room, kept).await.unwrap() {
         Delivery::Refused { code, detail } => {
