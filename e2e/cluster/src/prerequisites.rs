@@ -1,6 +1,6 @@
 //! What the machine must have. Missing Debian packages are installed (how: e2e/steps); anything else is one clear sentence.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -49,6 +49,17 @@ pub fn go() -> Result<()> {
 /// Java and Maven, for the identity provider.
 pub fn java() -> Result<()> {
     packages(&[("java", "openjdk-17-jre-headless"), ("mvn", "maven")])
+}
+
+/// libfaketime, for a process whose clock is off: what it is to preload.
+pub fn faketime() -> Result<PathBuf> {
+    packages(&[("faketime", "faketime")])?;
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let places = places.map(|place| Path::new("/usr/lib").join(place).join("faketime/libfaketimeMT.so.1"));
+    let Some(library) = places.into_iter().find(|path| path.exists()) else {
+        bail!("the package faketime is installed without libfaketimeMT.so.1: install libfaketime");
+    };
+    Ok(library)
 }
 
 /// What pushes images to a registry.
