@@ -18,10 +18,23 @@ fn what_the_api_server_filled_into_a_new_claim_is_no_change_of_ours() {
 }
 
 #[test]
+fn the_default_class_that_admission_gave_a_claim_is_not_taken_over() {
+    let mut world = World::up();
+    for name in ["hq-relay-data", "hq-sso-data"] {
+        // What admission fills in on create is nobody's field.
+        world.meddle("PersistentVolumeClaim", name, |claim| {
+            claim["spec"]["storageClassName"] = json!("standard");
+        });
+    }
+    assert_eq!(plan_text(&world.plan()), "nothing to do\n");
+}
+
+#[test]
 fn a_volume_grows_where_its_class_lets_it() {
     let mut world = World::up();
     world.meddle("PersistentVolumeClaim", "hq-relay-data", |claim| {
         claim["spec"]["storageClassName"] = json!("standard");
+        claim["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:storageClassName"] = json!({});
     });
     world.network.spec.storage.embedded.size = "2Gi".to_owned();
     let plan = world.plan();
@@ -54,6 +67,7 @@ fn a_volume_whose_class_is_gone_or_that_never_had_one_stays_instead_of_being_ref
         let mut world = World::up();
         world.meddle("PersistentVolumeClaim", "hq-relay-data", |claim| {
             claim["spec"]["storageClassName"] = json!(class);
+            claim["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:storageClassName"] = json!({});
         });
         world.settle();
         world.network.spec.storage.embedded.size = "2Gi".to_owned();

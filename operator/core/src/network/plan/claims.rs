@@ -4,10 +4,10 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::Value;
 
 use super::Draft;
-use crate::KindRow;
-use crate::drift::bytes;
+use crate::drift::{bytes, owned};
 use crate::hold::HoldReason;
 use crate::network::{ClassFacts, ValidStorage};
+use crate::{KindRow, NETWORK_MANAGER};
 
 const CLAIM: KindRow = KindRow::of::<PersistentVolumeClaim>();
 const STATEFUL_SET: KindRow = KindRow::of::<k8s_openapi::api::apps::v1::StatefulSet>();
@@ -95,12 +95,16 @@ pub(super) fn keep_and_grow(draft: &mut Draft<'_>) {
     }
 }
 
-/// A claim's class and access mode stand once and for all.
+/// A claim's class and access mode stand once and for all. A class that the cluster has given it is left to the cluster:
+/// to want what is there already would be a write that changes nothing.
 fn keep_what_cannot_change(want: &mut Value, live: &Value) {
+    let owned = owned(live, NETWORK_MANAGER, "");
+    let owns = |field: &str| owned.get("f:spec").is_some_and(|spec| spec.get(format!("f:{field}")).is_some());
     for field in ["storageClassName", "accessModes"] {
+        let is_ours = want["spec"].get(field).is_some() || owns(field);
         match live["spec"].get(field) {
-            Some(value) => want["spec"][field] = value.clone(),
-            None => {
+            Some(value) if is_ours => want["spec"][field] = value.clone(),
+            Some(_) | None => {
                 if let Some(spec) = want["spec"].as_object_mut() {
                     spec.remove(field);
                 }
