@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::kept::{Index, Kind};
+use crate::kept::{Index, Kind, pack};
 use crate::resume::Resume;
 use crate::{Failure, History, Key, Live, Standing};
 
@@ -171,8 +171,10 @@ impl Cache {
         let mut kinds = self.kinds.write();
         let Some(kind) = kinds.get_mut(live.resource()) else { return News::Old };
         let round = kind.round;
+        // After a restore of etcd versions come again: of what a list shows, an equal one may be another object's.
         if let Some(stored) = kind.objects.get_mut(&live.key())
             && stored.version == live.version()
+            && (list.is_none() || stored.body == pack(live))
         {
             stored.round = round;
             return stored.by.take().map_or(News::Old, News::EchoTo);
@@ -344,6 +346,17 @@ mod tests {
         for name in ["sso", "deleted"] {
             assert_eq!(cache.learn(&service(name, 12)), News::New, "{name} is made anew, at a lower version");
         }
+    }
+
+    #[test]
+    fn a_list_counts_even_where_a_version_came_again_for_another_object() {
+        let cache = cache();
+        cache.learn(&service("relay", 105));
+        let mut other = service("relay", 105);
+        other.value_mut()["metadata"]["uid"] = "another".into();
+        let list = cache.begin(&resource());
+        assert_eq!(cache.learn_listed(&other, list), News::New);
+        assert_eq!(cache.get(&resource(), &Key::new("hq", "relay")).unwrap().unwrap().uid(), "another");
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub const RECHECK: Duration = Duration::from_mins(1);
 /// a Secret is missing makes it and waits.
 const REFUSED: Duration = Duration::from_secs(10);
 
+/// How soon an object is looked at again that was not looked at, because watches were coming back.
+const MIXED: Duration = Duration::from_millis(200);
+
 /// What a pass ended with. Status was written already; this only decides what follows.
 #[derive(Debug)]
 pub enum Outcome {
@@ -54,6 +57,11 @@ impl From<Failure> for Outcome {
 }
 
 impl Outcome {
+    /// Of an object that was not looked at, because of a state that never was (`Cache::is_mixed`).
+    pub fn undecided() -> Self {
+        Self::Settled { recheck: Some(MIXED) }
+    }
+
     fn label(&self) -> &'static str {
         match self {
             Self::Settled { .. } => "Settled",

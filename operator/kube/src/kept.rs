@@ -117,7 +117,7 @@ impl Kind {
 }
 
 /// Others' field sets are never read here and are most of an object's size.
-fn pack(live: &Live) -> Box<[u8]> {
+pub(crate) fn pack(live: &Live) -> Box<[u8]> {
     let mut slim = live.clone();
     retain_managers(slim.value_mut(), |manager| manager.starts_with("wickr-"));
     serde_json::to_vec(slim.value()).unwrap_or_default().into()

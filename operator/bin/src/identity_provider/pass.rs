@@ -31,6 +31,9 @@ impl Controller for ProviderController {
     }
 
     async fn pass(&self, key: &Key, failed: u32) -> Outcome {
+        if self.context.cache.is_mixed() {
+            return Outcome::undecided();
+        }
         let view = self.context.view();
         let live = match view.get(&self.resource, key) {
             Ok(Some(live)) => live,

@@ -21,9 +21,6 @@ use crate::tell::Teller;
 /// The controller's name, in field managers, metrics and events.
 pub const NAME: &str = "network";
 
-/// How soon a network is looked at again that was not looked at, because watches were coming back.
-const MIXED: Duration = Duration::from_millis(200);
-
 /// Most rounds of one pass: keys, the document, objects, and one that finds nothing left.
 const ROUNDS: usize = 5;
 
@@ -44,7 +41,7 @@ impl Controller for NetworkController {
         let view = self.context.view();
         for round in 1..=ROUNDS {
             if self.context.cache.is_mixed() {
-                return Outcome::Settled { recheck: Some(MIXED) };
+                return Outcome::undecided();
             }
             let live = match view.get(&self.resource, key) {
                 Ok(Some(live)) => live,
