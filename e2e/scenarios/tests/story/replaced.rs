@@ -136,7 +136,8 @@ impl<'a> Replacing<'a> {
     /// Asks for all of these at once, kills the leader then and in every phase, and waits for the end of it.
     async fn all_of(&mut self, keys: &[String], load: &Load) -> Result<()> {
         let clock = SystemClock::new();
-        let now = jiff::Timestamp::from_millisecond(clock.now().0).context("reading the clock")?;
+        // Whole seconds, as a certificate's: one that is made in the same second is made since.
+        let now = jiff::Timestamp::from_second(clock.now().seconds()).context("reading the clock")?;
         let asked: Value = keys.iter().map(|key| (key.clone(), json!(now.to_string()))).collect();
         let certificate = || self.kubernetes.secret(NETWORK.namespace, "hq-tls-relay", "tls.crt");
         let before = certificate()?;
